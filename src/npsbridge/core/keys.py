@@ -1,0 +1,112 @@
+"""Stable keys: the messageId of a call and the anonymousId of a person.
+
+The same input gives the same key on every machine and in every release; golden files hold it. Knows nothing of what
+is said or when.
+"""
+
+import hashlib
+import uuid
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from npsbridge.core.model import Kind
+
+MESSAGE_ID_LIMIT: Final = 64
+"""Jitsu cuts a messageId at 64 characters; Segment's own limit is 100."""
+
+_PREFIX: Final = "nps-"
+_DIGEST_CHARACTERS: Final = 40
+_SAID_ONCE: Final = frozenset({Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED, Kind.VIEWED})
+
+
+class ExtraKind(StrEnum):
+    """What the vocabularies of EVENTS__ALSO say beyond `Kind`."""
+
+    QUESTION = "question"
+
+
+def said_once(kind: Kind | ExtraKind) -> bool:
+    """Whether a call of this kind goes out once in the life of a response, whatever its revision."""
+    return kind in _SAID_ONCE
+
+
+def well_formed(text: str) -> str:
+    """The text with U+FFFD for lone surrogates, which have no UTF-8 form; nearly always the text itself."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _digest(*parts: str) -> str:
+    """SHA-256 over the parts, each preceded by its length, so that no two lists of parts read the same."""
+    fingerprint = hashlib.sha256()
+    for part in parts:
+        raw = well_formed(part).encode()
+        fingerprint.update(b"%d:%b," % (len(raw), raw))
+    return fingerprint.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def write_key_fingerprint(write_key: str) -> str:
+    """What stands for a write key wherever the key itself must not appear: 64 hexadecimal digits."""
+    return _digest("npsbridge", "write-key", write_key)
+
+
+def message_id(  # noqa: PLR0917 -- the parts in the order in which contract and golden file list them
+    write_key: str, platform: str, connection: str, response_id: str, kind: Kind | ExtraKind, revision: int
+) -> str:
+    """The messageId of one call about one revision of a response: 44 ASCII characters.
+
+    Segment removes duplicates by messageId over all workspaces (its page "Handling Duplicate Data"), hence the write
+    key takes part. Kinds that are said once have the same id at every revision.
+
+    Raises:
+        ValueError: the revision is below 1; what is still held back has nothing to say yet.
+    """
+    if revision < 1:
+        raise ValueError(f"revision {revision} has no messageId; revisions start at 1")
+    counted = 1 if said_once(kind) else revision
+    digest = _digest(
+        "npsbridge",
+        "message",
+        write_key_fingerprint(write_key),
+        platform,
+        connection,
+        response_id,
+        kind.value,
+        str(counted),
+    )
+    return _PREFIX + digest[:_DIGEST_CHARACTERS]
+
+
+def normalised_email(email: str | None) -> str | None:
+    """The email as it is compared, stored and sent: without surrounding space, in lower case; None when it is none.
+
+    Plus tags, dots and international domain names stay as they are: which of those mean the same mailbox is the mail
+    provider's business.
+    """
+    normalised = (email or "").strip().lower()
+    name, at, domain = normalised.rpartition("@")
+    is_email = at and name and domain and len(normalised.split()) == 1
+    return normalised if is_email else None
+
+
+def person_uuid(
+    *, platform: str, connection: str, response_id: str, email: str | None = None, person_id: str | None = None
+) -> str:
+    """The anonymousId of a person whom nobody gave an id: UUIDv5 in the URL namespace.
+
+    By email when there is one, so that every platform agrees; else by the vendor's id of the person; else the answer
+    is anonymous and has an identity of its own.
+    """
+    normalised = normalised_email(email)
+    if normalised:
+        name = f"npsbridge:email:{normalised}"
+    elif person_id:
+        name = f"npsbridge:{platform}:{connection}:person:{person_id}"
+    else:
+        name = f"npsbridge:{platform}:{connection}:response:{response_id}"
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, well_formed(name)))

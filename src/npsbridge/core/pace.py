@@ -1,0 +1,56 @@
+"""When to go next: rate windows and backoff, as plain arithmetic on a clock that is handed in."""
+
+from collections import deque
+
+
+class RateWindow:
+    """No more than `limit` in any `seconds`, measured as a sliding window.
+
+    A sliding window, unlike a token bucket, never lets through more than the limit in any window of that length, so a
+    limit set to the vendor's own is never refused.
+    """
+
+    def __init__(self, limit: float, seconds: float) -> None:
+        """`limit` 0 means no limit; `seconds` is the length of the window."""
+        self._limit = limit
+        self._seconds = seconds
+        self._booked: deque[tuple[float, int]] = deque()
+        self._sum = 0
+
+    def reserve(self, now: float, cost: int = 1) -> float:
+        """Book `cost` at the earliest time it fits and return the seconds until then.
+
+        Bookings are served in the order they are made. A cost above the limit waits for an empty window.
+        """
+        if self._limit <= 0:
+            return 0.0
+        self._forget(now)
+        at = max(now, self._earliest(now, cost))
+        self._booked.append((at, cost))
+        self._sum += cost
+        return at - now
+
+    def _earliest(self, now: float, cost: int) -> float:
+        excess = self._sum + min(cost, self._limit) - self._limit
+        at = now
+        for booked_at, amount in self._booked:
+            if excess <= 0:
+                break
+            excess -= amount
+            at = booked_at + self._seconds
+        return at
+
+    def _forget(self, now: float) -> None:
+        while self._booked and self._booked[0][0] + self._seconds <= now:
+            self._sum -= self._booked.popleft()[1]
+
+
+def backoff(failures: int, *, jitter: float, base: float = 0.5, cap: float = 60.0) -> float:
+    """Seconds to wait after the n-th failure in a row: doubling from `base` to `cap`.
+
+    `jitter` in 0..1 takes away up to half, so that many clients do not come back together.
+    """
+    if failures <= 0:
+        return 0.0
+    full = min(cap, base * 2.0 ** min(failures - 1, 32))
+    return full * (1 - jitter / 2)

@@ -1,0 +1,345 @@
+"""The seams: what the engine asks of a store and of a platform, and what each of them owes.
+
+Nothing here does anything; the docstrings are the contract that the conformance suites check.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from npsbridge.core.model import (
+    Delivery,
+    Emission,
+    Identity,
+    Kind,
+    PlannedDelivery,
+    Record,
+    Response,
+    State,
+)
+from npsbridge.core.outcome import Outcome
+
+# --- what arrives -----------------------------------------------------------------------------------------------
+
+
+class Origin(StrEnum):
+    """How something reached the journal."""
+
+    BACKFILL = "backfill"
+    POLL = "poll"
+    WEBHOOK = "webhook"
+    IMPORT = "import"
+
+
+class Arrival(Record, frozen=True, kw_only=True):
+    """Records of one connection as they were received: a page, a webhook, a chunk of an archive."""
+
+    connection: str
+    origin: Origin
+    body: bytes
+    """A JSON array of the vendor's own objects."""
+    count: int
+    """How many objects the array holds; each counts once in the ledger."""
+    received_at: int
+    """Milliseconds since 1970."""
+
+
+class JournalEntry(Arrival, frozen=True, kw_only=True):
+    """An arrival that is on disk, with its place in the order of arrival."""
+
+    id: int
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """What a source read at one step, and the checkpoint that is true once it is stored."""
+
+    records: list[bytes]
+    checkpoint: bytes
+    backfilling: bool = False
+    progress: float | None = None
+    """0..1 of the history read so far, when the vendor lets us know."""
+
+
+# --- what routing makes true ------------------------------------------------------------------------------------
+
+
+class RememberedResponse(Record, frozen=True, kw_only=True):
+    """What we hold of a response: its last known content and what has been said of it."""
+
+    response: Response
+    revision: int
+    """1, 2, ...; 0 while it is held back by EVENTS__SETTLE."""
+    milestones: tuple[Kind, ...] = ()
+    """Kinds that are said once in the life of a response and have been."""
+    settle_at: int | None = None
+    """Milliseconds since 1970 when a held-back response is to be emitted as it is."""
+
+
+class Recall(Record, frozen=True, kw_only=True):
+    """What the store knows that a routing decision needs."""
+
+    responses: dict[str, RememberedResponse] = msgspec.field(default_factory=dict)
+    """By response id."""
+    newest: dict[str, int] = msgspec.field(default_factory=dict)
+    """By person key: when that person's newest known answer was given, milliseconds since 1970."""
+    identities: dict[str, Identity] = msgspec.field(default_factory=dict)
+    """By lower-cased email."""
+
+
+class Shelved(Record, frozen=True, kw_only=True):
+    """Something that arrived and will never work as it is; shown beside the dead deliveries."""
+
+    connection: str
+    kind: str
+    """`record` or `page`."""
+    key: str
+    """The same trouble has the same key, and is shelved once."""
+    reason: str
+    body: bytes
+
+
+class Routing(Record, frozen=True, kw_only=True):
+    """Everything one routing step makes true together, in one transaction."""
+
+    journal_id: int | None
+    """The entry that is now routed; None when held-back responses are released."""
+    responses: tuple[RememberedResponse, ...] = ()
+    newest: dict[str, int] = msgspec.field(default_factory=dict)
+    deliveries: tuple[PlannedDelivery, ...] = ()
+    shelved: tuple[Shelved, ...] = ()
+    filtered: int = 0
+    """Records that nobody wants."""
+    duplicates: int = 0
+    """Records whose content was known already."""
+    settling: int = 0
+    """Records that are held back now; negative when held-back ones leave."""
+    fanned_out: int = 0
+    """Records that became one delivery or more."""
+
+
+class Settlement(Record, frozen=True, kw_only=True):
+    """The new state of a delivery after an attempt."""
+
+    id: int
+    state: State
+    reason: str | None = None
+    next_attempt_at: int | None = None
+    """Milliseconds since 1970."""
+
+
+# --- what can be seen -------------------------------------------------------------------------------------------
+
+
+class Ledger(Record, frozen=True, kw_only=True):
+    """Contract §8.6: accepted = delivered + waiting + dead + held + filtered + duplicate + expired + erased.
+
+    A record counts once while it waits to be routed. Once routed it counts once for each delivery it owes, or once
+    as filtered, duplicate, dead, expired or erased.
+    """
+
+    accepted: int = 0
+    delivered: int = 0
+    waiting: int = 0
+    dead: int = 0
+    held: int = 0
+    filtered: int = 0
+    duplicate: int = 0
+    expired: int = 0
+    erased: int = 0
+
+    @property
+    def imbalance(self) -> int:
+        """Zero, or something was lost (positive) or counted twice (negative)."""
+        settled = self.delivered + self.dead + self.held + self.filtered + self.duplicate + self.expired + self.erased
+        return self.accepted - settled - self.waiting
+
+
+class Health(Record, frozen=True, kw_only=True):
+    """The state of one direction of one connection, as last noted."""
+
+    connection: str
+    direction: str
+    """`pull` or `forward`."""
+    state: str
+    """A word of contract §4."""
+    reason: str | None = None
+    since: int
+    """Milliseconds since 1970."""
+
+
+class Retention(Record, frozen=True, kw_only=True):
+    """How long things are kept, in seconds."""
+
+    journal: float
+    delivered: float
+    dead: float
+
+
+class Trace(Record, frozen=True, kw_only=True):
+    """All that is known of one message or one person."""
+
+    entries: list[JournalEntry]
+    responses: list[RememberedResponse]
+    deliveries: list[Delivery]
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    """One thing `npsbridge check` found out."""
+
+    subject: str
+    """What was looked at: a setting or a connection."""
+    is_good: bool | None
+    """None when it cannot be known from here."""
+    text: str
+
+
+class Store(Protocol):
+    """Durable memory. Every write method returns after its commit is on disk, or raises and has changed nothing.
+
+    Raises:
+        StoreFull: no room; nothing was kept, later calls may succeed.
+        StoreError: the disk failed; the process should end.
+    """
+
+    async def append(self, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None) -> None:
+        """Journal the arrivals and move a connection's checkpoint, together."""
+
+    async def checkpoint(self, connection: str) -> bytes | None:
+        """The last checkpoint of a connection."""
+
+    async def unrouted(self, limit: int) -> list[JournalEntry]:
+        """The oldest journal entries that no routing has consumed."""
+
+    async def recall(
+        self, connection: str, *, responses: Collection[str], people: Collection[str], emails: Collection[str]
+    ) -> Recall:
+        """What is known of these responses, persons (by key) and lower-cased emails; unknown ones are left out."""
+
+    async def settled_responses(self, *, now: int, limit: int) -> list[RememberedResponse]:
+        """Held-back responses whose time has come."""
+
+    async def next_settle(self) -> int | None:
+        """When the next held-back response is due."""
+
+    async def commit_routing(self, routings: Sequence[Routing]) -> None:
+        """Make routings true, in order, in one transaction.
+
+        A delivery whose (connection, message_id) exists already is counted as duplicate and not stored again. A routing
+        whose journal entry was consumed before is left out as a whole.
+        """
+
+    async def shelve(self, item: Shelved) -> None:
+        """Put an unreadable page on the shelf of the dead; an item with a known key is only counted as another try."""
+
+    async def learn(self, identities: Sequence[Identity]) -> None:
+        """Remember which ids belong to an email; a later id replaces an earlier one, a missing one does not."""
+
+    async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:
+        """Ready deliveries with id > `after`, in order of acceptance, at most `limit`.
+
+        Ready is queued, or waiting with its time come. A delivery is left out while an earlier one of the same person
+        to the same connection is still owed and not itself part of this claim (nor `<= after`, which the caller has
+        in hand).
+        """
+
+    async def next_due(self, connection: str) -> int | None:
+        """The earliest `next_attempt_at` of the waiting deliveries of a connection."""
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Record what became of attempts; each counts one attempt. Deliveries no longer owed are left alone."""
+
+    async def deliveries(
+        self, *, state: State | None = None, connection: str | None = None, limit: int = 100
+    ) -> list[Delivery]:
+        """Deliveries (and shelved records and pages, which are dead), newest first."""
+
+    async def delivery(self, number: int) -> Delivery | None:
+        """One delivery by its id."""
+
+    async def trace(self, key: str) -> Trace:
+        """Everything about a messageId, a response id, or an email."""
+
+    async def ledger(self) -> Ledger:
+        """The ledger as it stands in one consistent reading."""
+
+    async def depths(self) -> dict[tuple[str, State], int]:
+        """How many deliveries each connection has in the states that are not finished well: all but delivered."""
+
+    async def oldest_owed(self) -> dict[str, int]:
+        """By connection: `created_at` of the oldest delivery still owed."""
+
+    async def note_health(self, health: Health) -> None:
+        """Remember a change of state, for `status` and for the next start."""
+
+    async def health(self) -> list[Health]:
+        """The noted states."""
+
+    async def facts(self) -> Mapping[str, str]:
+        """Small durable facts by name."""
+
+    async def note_fact(self, name: str, value: str) -> None:
+        """Set a small durable fact."""
+
+    async def purge(self, *, now: int, retention: Retention) -> int:
+        """Delete a bounded number of rows past their retention; returns how many, 0 when nothing is left to delete."""
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether another process has written since the last call."""
+
+    async def heartbeat(self) -> None:
+        """Return once the writer has answered; used for liveness, writes nothing."""
+
+    async def probe(self) -> None:
+        """Prove that a commit would succeed now; raises StoreError or StoreFull."""
+
+
+# --- what a platform gives --------------------------------------------------------------------------------------
+
+
+class Source(Protocol):
+    """Reads a platform's responses."""
+
+    connection: str
+    poll_interval: float
+    """Seconds between rounds."""
+
+    def read(self, checkpoint: bytes | None) -> AsyncIterator[Page]:
+        """One round: everything from the checkpoint on, in pages.
+
+        With no checkpoint the round is the backfill. Raises VendorError; what was yielded before stays true.
+        """
+
+
+class Parser(Protocol):
+    """Turns one of the platform's own objects into a response (pure)."""
+
+    def __call__(self, connection: str, record: bytes) -> Response:
+        """Raises BadRecord."""
+
+
+class Receiver(Protocol):
+    """Understands a platform's webhooks."""
+
+    def authentic(self, headers: Mapping[str, str], raw: bytes) -> bool:
+        """Whether the request proves that it comes from the vendor."""
+
+    def records(self, raw: bytes) -> list[bytes]:
+        """The records a request carries; empty for a kind of news that is not ours. Raises BadRecord."""
+
+
+class Destination(Protocol):
+    """Takes deliveries to a platform."""
+
+    connection: str
+    batch_limit: int
+    """The most deliveries one `deliver` takes."""
+    rate_limit: float
+    """Deliveries a second; 0 for no limit."""
+
+    def plan(self, emission: Emission) -> list[PlannedDelivery]:
+        """What this destination is owed for an emission, in order (pure)."""
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        """Attempt a batch; one outcome per delivery, in the same order. Raises nothing but cancellation."""

@@ -1,0 +1,216 @@
+"""From journal entries to everything that follows from them, as plain values; the heart of the line.
+
+`route` decides for a run of entries of one connection; it works on its own copy of what the store recalled, so that
+later records of the run see what earlier ones decided.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from npsbridge.core import reading
+from npsbridge.core.identity import person_keys, resolve
+from npsbridge.core.keys import normalised_email
+from npsbridge.core.model import Emission, Identity, PlannedDelivery, Record, Response
+from npsbridge.core.ports import JournalEntry, Origin, Parser, Recall, RememberedResponse, Routing, Shelved
+from npsbridge.core.revise import Duplicate, New, Revised, Stale, Superseding, comment_of, revise
+from npsbridge.core.times import milliseconds
+from npsbridge.core.translate import EventRules, kinds, milestones
+from npsbridge.errors import BadRecord
+
+Plan = Callable[[Emission], list[PlannedDelivery]]
+"""What one sink is owed for an emission."""
+
+
+class Rules(Record, frozen=True, kw_only=True):
+    """The operator's wishes that routing depends on."""
+
+    events: EventRules = EventRules()
+    settle_ms: int = 0
+    """How long a response without comment is held back, milliseconds."""
+    allow_email_user_id: bool = False
+
+
+class Reading(Record, frozen=True, kw_only=True):
+    """A journal entry with its records understood, or shelved when they cannot be."""
+
+    journal_id: int
+    origin: Origin
+    responses: list[Response]
+    shelved: list[Shelved]
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+def read(entry: JournalEntry, parse: Parser | None) -> Reading:
+    """Understand every record of an entry that can be understood; the others go to the shelf, with the reason."""
+    responses: list[Response] = []
+    shelved: list[Shelved] = []
+    for record in reading.split(entry.body):
+        try:
+            responses.append(_parsed(parse, entry.connection, record))
+        except BadRecord as error:
+            shelved.append(shelf_item(entry.connection, record, str(error)))
+    return Reading(journal_id=entry.id, origin=entry.origin, responses=responses, shelved=shelved)
+
+
+def _parsed(parse: Parser | None, connection: str, record: bytes) -> Response:
+    if parse is None:
+        raise BadRecord("", f"connection {connection} is no longer configured")
+    try:
+        return parse(connection, record)
+    except BadRecord:
+        raise
+    except Exception as error:  # a parser's own mistake must not stop the records behind it
+        raise BadRecord("", f"the parser failed with {type(error).__name__}") from error
+
+
+def shelf_item(connection: str, record: bytes, reason: str) -> Shelved:
+    """A record for the shelf of the dead, keyed by its content."""
+    return Shelved(connection=connection, kind="record", key=reading.digest(record), reason=reason, body=record)
+
+
+# --- what has to be recalled ------------------------------------------------------------------------------------
+
+
+def emails(responses: Iterable[Response]) -> set[str]:
+    """The emails under which identities may be known."""
+    return {email for response in responses if (email := normalised_email(response.person.email))}
+
+
+def people(responses: Iterable[Response], identities: dict[str, Identity], rules: Rules) -> set[str]:
+    """The keys under which the newest answers of these people are remembered."""
+    return {key for response in responses for key in person_keys(response, _identity(response, identities, rules))}
+
+
+def _identity(response: Response, identities: dict[str, Identity], rules: Rules) -> Identity:
+    known = identities.get(normalised_email(response.person.email) or "")
+    return resolve(response, known, allow_email_user_id=rules.allow_email_user_id)
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------
+
+
+def route(
+    readings: Sequence[Reading], recall: Recall, *, rules: Rules, plans: Sequence[Plan], now: int
+) -> list[Routing]:
+    """What each entry of a run leads to, in order. `now` is in milliseconds since 1970."""
+    desk = _Desk(recall, rules, plans, now)
+    return [desk.entry(entry) for entry in readings]
+
+
+def release(
+    held: Sequence[RememberedResponse], recall: Recall, *, rules: Rules, plans: Sequence[Plan], now: int
+) -> Routing:
+    """What held-back responses lead to when nobody added a comment in time."""
+    desk = _Desk(recall, rules, plans, now)
+    for remembered in held:
+        desk.settling -= 1
+        desk.emit(remembered.response, revision=1, previous=remembered)
+    return desk.routing(None)
+
+
+class _Desk:
+    """Working memory of one run; `routing` hands over what has piled up and starts afresh."""
+
+    def __init__(self, recall: Recall, rules: Rules, plans: Sequence[Plan], now: int) -> None:
+        self._known = dict(recall.responses)
+        self._newest = dict(recall.newest)
+        self._identities = recall.identities
+        self._rules = rules
+        self._plans = plans
+        self._now = now
+        self._clear()
+
+    def _clear(self) -> None:
+        self._changed: dict[str, RememberedResponse] = {}
+        self._newest_changed: dict[str, int] = {}
+        self._deliveries: list[PlannedDelivery] = []
+        self._shelved: list[Shelved] = []
+        self._filtered = self._duplicates = self._fanned_out = 0
+        self.settling = 0
+
+    def entry(self, entry: Reading) -> Routing:
+        self._shelved += entry.shelved
+        for response in entry.responses:
+            self._response(response, entry.origin)
+        return self.routing(entry.journal_id)
+
+    def _response(self, response: Response, origin: Origin) -> None:
+        previous = self._known.get(response.id)
+        match revise(previous, response, origin):
+            case New(response=fresh):
+                self._emit_or_hold(fresh, None)
+            case Superseding(response=merged):
+                self._duplicates += 1
+                self._emit_or_hold(merged, previous)
+            case Revised(response=merged, revision=revision):
+                self.emit(merged, revision=revision, previous=previous)
+            case Duplicate(response=merged):
+                self._duplicates += 1
+                if merged is not None and previous is not None:
+                    self._remember(msgspec.structs.replace(previous, response=merged))
+            case Stale():
+                self._duplicates += 1
+
+    def _emit_or_hold(self, response: Response, previous: RememberedResponse | None) -> None:
+        due = previous.settle_at if previous else milliseconds(response.created_at) + self._rules.settle_ms
+        if due is not None and due > self._now and comment_of(response) is None and not response.dismissed:
+            self.settling += 0 if previous else 1
+            due = min(due, self._now + self._rules.settle_ms)
+            self._remember(RememberedResponse(response=response, revision=0, settle_at=due))
+            return
+        self.settling -= 1 if previous else 0
+        self.emit(response, revision=1, previous=previous)
+
+    def emit(self, response: Response, *, revision: int, previous: RememberedResponse | None) -> None:
+        identity = _identity(response, self._identities, self._rules)
+        keys = person_keys(response, identity)
+        answered_at = milliseconds(response.created_at)
+        is_newest = all(self._newest.get(key, answered_at) <= answered_at for key in keys)
+        emission = Emission(
+            response=response,
+            revision=revision,
+            identity=identity,
+            is_newest=is_newest,
+            kinds=kinds(response, previous, is_newest=is_newest, rules=self._rules.events),
+        )
+        try:
+            planned = [delivery for plan in self._plans for delivery in plan(emission)]
+        except ValueError as error:
+            body = msgspec.json.encode(response)
+            self._shelved.append(shelf_item(response.connection, body, str(error)))
+        else:
+            self._owe(planned)
+        if is_newest:
+            self._note_newest(keys, answered_at)
+        reached = milestones(response, previous)
+        self._remember(RememberedResponse(response=response, revision=revision, milestones=reached))
+
+    def _owe(self, planned: list[PlannedDelivery]) -> None:
+        self._deliveries += planned
+        self._fanned_out += 1 if planned else 0
+        self._filtered += 0 if planned else 1
+
+    def _note_newest(self, keys: Iterable[str], answered_at: int) -> None:
+        for key in keys:
+            self._newest[key] = self._newest_changed[key] = answered_at
+
+    def _remember(self, remembered: RememberedResponse) -> None:
+        self._known[remembered.response.id] = self._changed[remembered.response.id] = remembered
+
+    def routing(self, journal_id: int | None) -> Routing:
+        done = Routing(
+            journal_id=journal_id,
+            responses=tuple(self._changed.values()),
+            newest=self._newest_changed,
+            deliveries=tuple(self._deliveries),
+            shelved=tuple(self._shelved),
+            filtered=self._filtered,
+            duplicates=self._duplicates,
+            settling=self.settling,
+            fanned_out=self._fanned_out,
+        )
+        self._clear()
+        return done

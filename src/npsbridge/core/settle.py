@@ -1,0 +1,104 @@
+"""What follows from the outcomes of one attempt: the new state of each delivery, and how to go on (pure)."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from npsbridge.core.model import Delivery, Record, State
+from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
+from npsbridge.core.pace import backoff
+from npsbridge.core.ports import Settlement
+
+LONGEST_BACKOFF = 60.0
+FIRST_PROBE, LONGEST_PROBE = 30.0, 600.0
+"""Seconds between looks whether a paused destination takes something again."""
+
+
+class Verdict(StrEnum):
+    """What an attempt says of the connection."""
+
+    FLOWS = "flows"
+    RETRYING = "retrying"
+    PAUSED = "paused"
+    RETIRED = "retired"
+
+
+class Pace(Record, frozen=True, kw_only=True):
+    """How a lane goes on: how many at a time, after which pause."""
+
+    size: int
+    """The most deliveries to take next."""
+    failures: int = 0
+    """Attempts in a row in which the connection failed."""
+    pause: float = 0.0
+    """Seconds to rest before the next attempt."""
+    verdict: Verdict = Verdict.FLOWS
+    reason: str | None = None
+
+
+def settlements(
+    batch: Sequence[Delivery], outcomes: Sequence[Outcome], *, now: int, jitter: float, give_up_after: float
+) -> list[Settlement]:
+    """The new state of each delivery of an attempted batch.
+
+    Args:
+        batch: what was attempted.
+        outcomes: one per delivery.
+        now: milliseconds since 1970.
+        jitter: 0..1.
+        give_up_after: seconds since a delivery was accepted, after which a failed attempt is its last.
+    """
+    alone = len(batch) == 1
+    return [
+        _settlement(delivery, outcome, now=now, jitter=jitter, give_up_after=give_up_after, alone=alone)
+        for delivery, outcome in zip(batch, outcomes, strict=True)
+    ]
+
+
+def _settlement(
+    delivery: Delivery, outcome: Outcome, *, now: int, jitter: float, give_up_after: float, alone: bool
+) -> Settlement:
+    match outcome:
+        case Delivered():
+            return Settlement(id=delivery.id, state=State.DELIVERED)
+        case Rejected(reason=reason):
+            return Settlement(id=delivery.id, state=State.DEAD, reason=reason)
+        case Unknown(reason=reason):
+            return Settlement(id=delivery.id, state=State.HELD, reason=reason)
+        case Paused(reason=reason) | Retired(reason=reason):
+            return Settlement(id=delivery.id, state=State.QUEUED, reason=reason)
+        case RetryLater(reason=reason) if now - delivery.created_at >= give_up_after * 1000:
+            return Settlement(
+                id=delivery.id, state=State.DEAD, reason=f"given up after {give_up_after:.0f} s: {reason}"
+            )
+        case RetryLater(reason=reason, blame=blame) if blame is Blame.DELIVERY or (alone and blame is Blame.UNCLEAR):
+            wait = backoff(delivery.attempts + 1, jitter=jitter, base=1.0, cap=LONGEST_BACKOFF)
+            at = now + int(max(wait, outcome.after or 0.0) * 1000)
+            return Settlement(id=delivery.id, state=State.WAITING, reason=reason, next_attempt_at=at)
+        case RetryLater(reason=reason):
+            return Settlement(id=delivery.id, state=State.QUEUED, reason=reason)
+
+
+def next_pace(pace: Pace, outcomes: Sequence[Outcome], *, limit: int, jitter: float) -> Pace:
+    """How to go on after an attempt.
+
+    When it is unclear whether the destination is down or chokes on one delivery, fewer go next time, until one alone
+    is found that fails while others pass.
+    """
+    trouble = next((outcome for outcome in outcomes if not isinstance(outcome, Delivered | Rejected | Unknown)), None)
+    failures = pace.failures + 1
+    match trouble:
+        case None:
+            return Pace(size=min(limit, pace.size * 2))
+        case Paused(reason=reason):
+            wait = backoff(failures, jitter=jitter, base=FIRST_PROBE, cap=LONGEST_PROBE)
+            return Pace(size=1, failures=failures, pause=wait, verdict=Verdict.PAUSED, reason=reason)
+        case Retired(reason=reason):
+            return Pace(size=1, failures=failures, verdict=Verdict.RETIRED, reason=reason)
+        case RetryLater(blame=Blame.DELIVERY):
+            return Pace(size=pace.size)
+        case RetryLater(reason=reason, after=after, blame=blame):
+            size = max(1, len(outcomes) // 2) if blame is Blame.UNCLEAR else pace.size
+            wait = backoff(failures, jitter=jitter, cap=LONGEST_BACKOFF) if after is None else after
+            return Pace(size=size, failures=failures, pause=wait, verdict=Verdict.RETRYING, reason=reason)
+        case _:
+            return Pace(size=pace.size)

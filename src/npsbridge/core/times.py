@@ -1,0 +1,34 @@
+"""Times as they are written into calls and kept in the store.
+
+Knows no clock: it only rewrites moments that others have read.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone could be any of 24 hours; parsers must give aware times")
+    return moment
+
+
+def iso_utc(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and `Z`; Segment's Engage discards times without a zone.
+
+    Raises:
+        ValueError: the moment has no zone.
+    """
+    return _aware(moment).astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970, rounded down, without a float's error.
+
+    Raises:
+        ValueError: the moment has no zone.
+    """
+    return (_aware(moment) - EPOCH) // _MILLISECOND

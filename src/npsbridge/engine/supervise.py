@@ -1,0 +1,48 @@
+"""Keeps a task going through unexpected errors: others are not disturbed, and a task that cannot live ends us all."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import anyio
+from loguru import logger
+
+from npsbridge.clock import Clock
+from npsbridge.core.pace import backoff
+from npsbridge.errors import StoreError, StoreFull
+from npsbridge.metrics import Metrics
+
+RESTARTS = 5
+WINDOW = 600.0
+"""A task that fails more than so often within so many seconds is given up, and the daemon with it."""
+
+
+async def supervise(name: str, run: Callable[[], Awaitable[None]], *, clock: Clock, metrics: Metrics) -> None:
+    """Run a task to its end, starting it again after an unexpected error.
+
+    Raises:
+        StoreError: at once; nothing here can mend a failing disk.
+        Exception: the task's own error, when it keeps failing.
+    """
+    failures: deque[float] = deque()
+    while True:
+        try:
+            await run()
+        except StoreFull:
+            logger.warning("{}: the disk is full", name)
+        except StoreError:
+            raise
+        except Exception:
+            if _is_beyond_hope(failures, clock.monotonic()):
+                raise
+            logger.exception("{} failed unexpectedly and is started again", name)
+        else:
+            return
+        metrics.task_restarts.labels(name).inc()
+        await anyio.sleep(backoff(len(failures) or 1, jitter=0.0, base=1.0))
+
+
+def _is_beyond_hope(failures: deque[float], now: float) -> bool:
+    failures.append(now)
+    while failures[0] < now - WINDOW:
+        failures.popleft()
+    return len(failures) > RESTARTS

@@ -1,0 +1,51 @@
+"""The figures npsbridge counts about itself, by Prometheus' naming conventions.
+
+Each daemon has its own registry, so that several can live in one process (tests do that). Labels never carry anything
+personal.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+
+
+class Metrics:
+    """Counters fed while things happen; gauges read from the store are added by the admin listener at each scrape."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self.ingest_events = Counter(
+            "npsbridge_ingest_events",
+            "Records received, by how they came and what became of them at the door.",
+            ["source", "result"],
+            registry=self.registry,
+        )
+        self.deliveries = Counter(
+            "npsbridge_deliveries",
+            "Attempts to deliver, by connection and result.",
+            ["connection", "result"],
+            registry=self.registry,
+        )
+        self.responses_emitted = Counter(
+            "npsbridge_responses_emitted",
+            "Revisions of responses put into words for the sinks, by the connection they came from.",
+            ["connection"],
+            registry=self.registry,
+        )
+        self.poll_last_success = Gauge(
+            "npsbridge_poll_last_success_timestamp_seconds",
+            "When a round of polling last ended well, in seconds since 1970.",
+            ["connection"],
+            registry=self.registry,
+        )
+        self.vendor_requests = Counter(
+            "npsbridge_vendor_requests",
+            "HTTP requests to vendors, by operation and status code; `none` when there was no answer.",
+            ["connection", "operation", "code"],
+            registry=self.registry,
+        )
+        self.task_restarts = Counter(
+            "npsbridge_task_restarts",
+            "Tasks started again after an unexpected error.",
+            ["task"],
+            registry=self.registry,
+        )

@@ -1,0 +1,72 @@
+"""What a vendor's answer means for the next step, for requests that only read.
+
+The table is the same for every vendor; what differs (such as 404 for an unknown person) is decided by the platform
+before it asks here.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from npsbridge.errors import Gone, PersonMustAct, TryLater, UnreadablePage
+from npsbridge.net.client import EXCERPT, Reply
+
+LONGEST_WAIT = 300.0
+"""Seconds; no Retry-After is honoured beyond it, so that an absurd one does not stop a connection for days."""
+
+RETRIABLE = frozenset({408, 425, 429, 460})
+
+
+def retry_after(reply: Reply, *, now: datetime) -> float | None:
+    """Seconds the vendor asks us to wait, from `Retry-After` as seconds or as an HTTP date (RFC 9110 §10.2.3)."""
+    value = reply.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), LONGEST_WAIT)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def passing(status: int) -> bool:
+    """Whether a status is passing trouble of the vendor."""
+    return status in RETRIABLE or status >= 500  # noqa: PLR2004 - HTTP's own border
+
+
+def expect_ok(reply: Reply, *, location: str, setting: str, now: Callable[[], datetime]) -> None:
+    """Return for a 2xx, raise what has to happen next for anything else.
+
+    Args:
+        reply: the vendor's answer.
+        location: path and query of the request, for the shelf.
+        setting: the setting that holds the key, for the operator.
+        now: wall time, asked only when a date has to be compared.
+
+    Raises:
+        TryLater: 408, 425, 429, 460 and 5xx.
+        PersonMustAct: 401, 403 and every other 4xx: the request will not work until somebody changes something.
+        Gone: 410.
+        UnreadablePage: a redirect; it is not followed, because it would carry the key to another address.
+    """
+    status = reply.status
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own border
+        return
+    if passing(status):
+        raise TryLater(f"HTTP {status}", after=retry_after(reply, now=now()))
+    if status == 410:  # noqa: PLR2004
+        raise Gone("HTTP 410: the service has ended")
+    if status in (401, 403):
+        raise PersonMustAct(f"HTTP {status}: the key is refused; check {setting}")
+    if status >= 400:  # noqa: PLR2004
+        raise PersonMustAct(f"HTTP {status} for {location.partition('?')[0]}; check {_base_url(setting)}")
+    raise UnreadablePage(
+        f"HTTP {status}: redirects are not followed; check {_base_url(setting)}",
+        location=location,
+        body=reply.body[:EXCERPT],
+    )
+
+
+def _base_url(setting: str) -> str:
+    return setting.rpartition("__")[0] + "__BASE_URL"

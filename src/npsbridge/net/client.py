@@ -1,0 +1,154 @@
+"""The HTTP client: one request, one whole answer or an error that says whether the request can have happened.
+
+It never follows redirects (they would carry keys to other hosts), never reads proxies from the environment, bounds
+every wait and the decoded size of every answer, and counts each request. It decides nothing about retries.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
+from yarl import URL
+
+from npsbridge import __version__
+from npsbridge.core.model import Record
+from npsbridge.core.pace import RateWindow
+from npsbridge.errors import AnswerLost, NotSent, UnreadablePage
+from npsbridge.metrics import Metrics
+
+ANSWER_LIMIT = 16 * 1024 * 1024
+"""Bytes of a decoded answer; the largest honest page seen is a hundredth of it."""
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=20, sock_connect=10, sock_read=30)
+EXCERPT = 2048
+
+
+class Reply(Record, frozen=True, kw_only=True):
+    """A whole answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """Requests of one connection to one vendor, under its rate limit and its name in the metrics."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        metrics: Metrics,
+        *,
+        connection: str,
+        window: RateWindow | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._session = session
+        self._metrics = metrics
+        self._connection = connection
+        self._window = window or RateWindow(0, 60)
+        self._headers = dict(headers or {})
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        operation: str,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: aiohttp.ClientTimeout = TIMEOUT,  # noqa: ASYNC109 - aiohttp's own time-out object, enforced by it
+    ) -> Reply:
+        """Send one request and read its whole answer.
+
+        Args:
+            method: HTTP method.
+            url: absolute URL, without the query.
+            operation: a short name for the metrics.
+            params: the query.
+            body: the bytes to send.
+            headers: headers of this request, beside those of the connection.
+            timeout: aiohttp's limits.
+
+        Raises:
+            NotSent: the vendor never saw the request.
+            AnswerLost: the vendor may have seen it.
+            UnreadablePage: the answer is larger than we take, or cannot be decompressed.
+        """
+        await self._take_turn()
+        code = "none"
+        try:
+            async with self._session.request(
+                method,
+                URL(url),
+                params=params,
+                data=body,
+                headers={**self._headers, **(headers or {})},
+                timeout=timeout,
+                allow_redirects=False,
+            ) as answer:
+                code = str(answer.status)
+                return Reply(
+                    status=answer.status,
+                    headers={name.lower(): value for name, value in answer.headers.items()},
+                    body=await self._read(answer),
+                )
+        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError, ValueError) as error:
+            raise _sorted(error, url) from error
+        finally:
+            self._metrics.vendor_requests.labels(self._connection, operation, code).inc()
+
+    async def _take_turn(self) -> None:
+        delay = self._window.reserve(asyncio.get_running_loop().time())
+        if delay > 0:
+            await asyncio.sleep(delay)
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in answer.content.iter_any():
+            size += len(chunk)
+            if size > ANSWER_LIMIT:
+                reason = f"the answer is larger than {ANSWER_LIMIT} bytes"
+                raise UnreadablePage(reason, location=_location(answer.url), body=b"".join(chunks)[:EXCERPT])
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _sorted(error: Exception, url: str) -> NotSent | AnswerLost | UnreadablePage:
+    """Sort a transport failure by whether the request can have reached the vendor."""
+    location = _location(URL(url))
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+        return NotSent(f"no connection to {URL(url).host}: {_words(error)}")
+    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, ContentEncodingError):
+        return UnreadablePage("the answer cannot be decompressed", location=location, body=b"")
+    if isinstance(error, TimeoutError):
+        return AnswerLost(f"no answer from {URL(url).host} in time")
+    return AnswerLost(f"the connection to {URL(url).host} broke: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    cause = getattr(error, "os_error", None) or error
+    return getattr(cause, "strerror", None) or type(cause).__name__
+
+
+def _location(url: URL) -> str:
+    return url.path_qs
+
+
+@asynccontextmanager
+async def open_session(**options: Any) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session that keeps no cookies, resolves names afresh every five minutes and trusts no environment."""
+    connector = aiohttp.TCPConnector(limit=64, ttl_dns_cache=300, keepalive_timeout=30)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        headers={"User-Agent": f"npsbridge/{__version__}"},
+        **options,
+    ) as session:
+        yield session

@@ -1,0 +1,45 @@
+"""What a platform's file exports: one record that says how to build its parts."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from npsbridge.clock import Clock
+from npsbridge.core.ports import Destination, Finding, Parser, Receiver, Source
+from npsbridge.net.client import HttpClient
+from npsbridge.settings import PlatformSettings
+
+S = TypeVar("S", bound=PlatformSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring(Generic[S]):
+    """What a platform's parts are built from: one configured connection and the seams to the world."""
+
+    name: str
+    """The connection's name."""
+    settings: S
+    http: HttpClient
+    clock: Clock
+    prefix: str
+    """What the names of this connection's settings begin with, such as `NPSBRIDGE_DELIGHTED__`."""
+
+    def setting(self, field: str) -> str:
+        """The full name of a setting of this connection, for messages to the operator."""
+        return self.prefix + field.upper()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform(Generic[S]):
+    """One vendor: its settings and its parts; a part it does not have is None."""
+
+    name: str
+    settings: type[S]
+    parse: Parser | None = None
+    source: Callable[[Wiring[S]], Source] | None = None
+    receiver: Callable[[Wiring[S]], Receiver] | None = None
+    destination: Callable[[Wiring[S]], Destination] | None = None
+    requests_per_minute: Callable[[S], float] = lambda _settings: 0.0
+    """The rate limit of everything that talks to the account; 0 for none."""
+    check: Callable[[Wiring[S]], Awaitable[list[Finding]]] | None = None
+    """Asks the vendor whether the settings work; says what it cannot prove."""

@@ -1,0 +1,56 @@
+"""What an operator can set of a Delighted account."""
+
+import base64
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+
+from npsbridge.settings import SurveySettings
+
+
+class SurveyRule(BaseModel, extra="forbid", frozen=True):
+    """How one event triggers a survey."""
+
+    sample_rate: float = Field(1.0, ge=0, le=1)
+    delay: int = Field(0, ge=0)
+    channel: Literal["email", "sms"] = "email"
+
+
+class DelightedSettings(SurveySettings):
+    """Settings of a Delighted account."""
+
+    key_fields: ClassVar[tuple[str, ...]] = ("api_key",)
+
+    api_key: SecretStr | None = Field(None, description="The project's private API key (Delighted: Settings > API).")
+    base_url: str = Field("https://api.delighted.com/v1", description="Where Delighted's API is, with its /v1.")
+    webhook_secret: SecretStr | None = Field(
+        None, description="What Delighted's webhooks are signed with, when it is not the API key."
+    )
+    surveys: dict[str, SurveyRule] = Field(
+        default_factory=dict,
+        description='JSON: event name to {"sample_rate":1.0,"delay":0,"channel":"email"}; a list of names takes these.',
+    )
+    poll_interval: float = Field(60.0, ge=1, description="How often new and edited responses are asked for.")
+    overlap: float = Field(300.0, ge=0, description="How much of the time already read is read again in each round.")
+    rate_limit: float = Field(600.0, ge=0, description="Requests a minute to this account; 0 for no limit.")
+
+    @field_validator("surveys", mode="before")
+    @classmethod
+    def _names_alone(cls, value: object) -> object:
+        return {name: {} for name in value} if isinstance(value, list) else value
+
+    @property
+    def authenticates_hooks(self) -> bool:
+        """Delighted signs its webhooks with the API key."""
+        return bool(self.webhook_secret or self.api_key)
+
+
+def authorized(settings: DelightedSettings) -> dict[str, str]:
+    """The headers of every request: HTTP Basic, and JSON asked for."""
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return {"Authorization": _basic(key), "Accept": "application/json"}
+
+
+def _basic(key: str) -> str:
+    """HTTP Basic with the key as user name and a blank password (D-intro)."""
+    return "Basic " + base64.b64encode(f"{key}:".encode()).decode()

@@ -1,0 +1,240 @@
+"""Segment's tracking API, and whatever speaks it: RudderStack, Jitsu, Hightouch, Customer.io.
+
+Facts from Segment's HTTP API page (segment.com/docs/connections/sources/catalog/libraries/server/http-api), from
+RudderStack's server and from Jitsu's ingest. Segment's edge says 200 to almost everything; only size, syntax and rate
+are ever refused. This file must not know the store or other platforms.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import msgspec
+import orjson
+from pydantic import Field, SecretStr, field_validator
+
+from npsbridge import __version__
+from npsbridge.clock import Clock
+from npsbridge.core import keys, translate
+from npsbridge.core.identity import delivery_person
+from npsbridge.core.model import Delivery, Emission, Kind, PlannedDelivery
+from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, RetryLater
+from npsbridge.core.ports import Finding
+from npsbridge.core.times import iso_utc
+from npsbridge.errors import NotSent, TryLater, VendorError
+from npsbridge.net.answers import passing, retry_after
+from npsbridge.net.client import HttpClient, Reply
+from npsbridge.platforms.base import Platform, Wiring
+from npsbridge.settings import PlatformSettings
+
+# --- settings ---------------------------------------------------------------------------------------------------
+
+US, EU = "https://api.segment.io", "https://events.eu1.segmentapis.com"
+
+
+class SegmentSettings(PlatformSettings):
+    """Settings of the Segment source (or its like) that answers are sent to."""
+
+    key_fields: ClassVar[tuple[str, ...]] = ("write_key",)
+
+    write_key: SecretStr | None = Field(None, description="Write key of the source that survey answers are sent to.")
+    base_url: str = Field(US, description="Where the tracking API is, without /v1; any endpoint that speaks it.")
+    region: Literal["us", "eu"] = Field("us", description="us or eu: which of Segment's own endpoints.")
+    integrations: dict[str, Any] | None = Field(None, description="JSON object copied to every emitted call.")
+    rate_limit: float = Field(1000.0, ge=0, description="Events a second; 0 for no limit.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_version(cls, value: str) -> str:
+        return value.rstrip("/").removesuffix("/v1").rstrip("/")
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL in force: a base URL of one's own wins over the region."""
+        return EU if self.region == "eu" and self.base_url == US else self.base_url
+
+
+# --- destination ------------------------------------------------------------------------------------------------
+
+BATCH_BYTES = 450_000
+"""Segment refuses a batch over 500 KB; its own clients stay below by about as much."""
+BATCH_EVENTS = 500
+"""Segment drops what comes after 2,500 events without a word; smaller batches cost little and fail cheaper."""
+ALL_REFUSED = 5
+"""So many events refused together, and none accepted, is no poison: the key or the address is wrong."""
+
+
+class SegmentDestination:
+    """Sends calls in batches, each batch in the order given; every event carries its deterministic messageId."""
+
+    def __init__(self, wiring: Wiring[SegmentSettings]) -> None:
+        settings = wiring.settings
+        self.connection = wiring.name
+        self.rate_limit = settings.rate_limit
+        self.batch_limit = int(min(BATCH_EVENTS, max(1, self.rate_limit / 4))) if self.rate_limit else BATCH_EVENTS
+        self._settings = settings
+        self._http: HttpClient = wiring.http
+        self._clock: Clock = wiring.clock
+        self._url = f"{settings.endpoint}/v1/batch"
+        self._key = settings.write_key.get_secret_value() if settings.write_key else ""
+        self._setting, self._base_setting = wiring.setting("WRITE_KEY"), wiring.setting("BASE_URL")
+        basic = base64.b64encode(f"{self._key}:".encode()).decode()
+        self._headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
+        # The key stands in the body as well: endpoints differ in where they look for it.
+        self._tail = b',"writeKey":' + orjson.dumps(self._key) + b"}"
+
+    def plan(self, emission: Emission) -> list[PlannedDelivery]:
+        """One delivery per kind, in order (pure). Raises ValueError for what cannot be made to fit 32 KB."""
+        return [self._planned(emission, kind) for kind in emission.kinds]
+
+    def _planned(self, emission: Emission, kind: Kind) -> PlannedDelivery:
+        response = emission.response
+        message_id = keys.message_id(
+            self._key, response.platform, response.connection, response.id, kind, emission.revision
+        )
+        call = translate.call(emission, kind, integrations=self._settings.integrations, library_version=__version__)
+        return PlannedDelivery(
+            connection=self.connection,
+            person=delivery_person(emission.identity),
+            kind=kind,
+            message_id=message_id,
+            body=translate.fit({**call, "messageId": message_id}),
+            subject=f"{response.connection}/{response.id}",
+        )
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        """Send in order; stop at the first trouble that is not a single event's own."""
+        outcomes: list[Outcome] = []
+        for part in packed(batch):
+            sent = await self._send(part)
+            outcomes += sent
+            if trouble := _trouble(sent):
+                return outcomes + [trouble] * (len(batch) - len(outcomes))
+        return outcomes
+
+    async def _send(self, part: Sequence[Delivery]) -> list[Outcome]:
+        try:
+            reply = await self._post(part)
+        except TryLater as error:
+            blame = Blame.CONNECTION if isinstance(error, NotSent) else Blame.UNCLEAR
+            return [RetryLater(reason=str(error), blame=blame)] * len(part)
+        if not _refuses_content(reply.status):
+            return [self._judge(reply)] * len(part)
+        if len(part) == 1:
+            return [Rejected(reason=_said(reply))]
+        return await self._bisect(part, reply)
+
+    async def _bisect(self, part: Sequence[Delivery], reply: Reply) -> list[Outcome]:
+        """One bad event sinks its whole batch: find it by halves, so that the others pass."""
+        middle = len(part) // 2
+        first = await self._send(part[:middle])
+        if trouble := _trouble(first):
+            return first + [trouble] * (len(part) - middle)
+        outcomes = first + await self._send(part[middle:])
+        if len(part) >= ALL_REFUSED and all(isinstance(outcome, Rejected) for outcome in outcomes):
+            return [Paused(reason=f"every event is refused ({_said(reply)}); check {self._setting}")] * len(part)
+        return outcomes
+
+    async def _post(self, part: Sequence[Delivery]) -> Reply:
+        """`sentAt` is the time of this attempt: Segment shifts every timestamp by how far it lies back."""
+        events = b",".join(delivery.body for delivery in part)
+        sent_at = iso_utc(self._clock.now()).encode()
+        body = b'{"batch":[' + events + b'],"sentAt":"' + sent_at + b'"' + self._tail
+        return await self._http.request("POST", self._url, operation="batch", body=body, headers=self._headers)
+
+    def _judge(self, reply: Reply) -> Outcome:
+        status = reply.status
+        if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own border
+            trouble = disbelief(reply)
+            return RetryLater(reason=trouble, blame=Blame.UNCLEAR) if trouble else Delivered()
+        if status == 429:  # noqa: PLR2004
+            return RetryLater(reason="HTTP 429", after=retry_after(reply, now=self._clock.now()))
+        if passing(status) and status not in (501, 505):
+            after = retry_after(reply, now=self._clock.now())
+            return RetryLater(reason=f"HTTP {status}", after=after, blame=Blame.UNCLEAR)
+        culprit = self._setting if status in (401, 403) else self._base_setting
+        return Paused(reason=f"HTTP {status}; check {culprit}")
+
+
+def packed(batch: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Split a batch, in order, into parts that stay below Segment's limit of 500 KB a request."""
+    parts: list[list[Delivery]] = []
+    size = 0
+    for delivery in batch:
+        size += len(delivery.body) + 1
+        if not parts or size > BATCH_BYTES:
+            parts.append([])
+            size = len(delivery.body) + 1
+        parts[-1].append(delivery)
+    return parts
+
+
+def disbelief(reply: Reply) -> str | None:
+    """Why an answer with status 2xx is not believed; None when it is.
+
+    Segment says {"success":true}, RudderStack the bare text `ok`, Jitsu {"ok":true} and may say {"ok":false} with 200.
+    """
+    body = reply.body.strip()
+    if body.startswith(b"<") or "text/html" in reply.headers.get("content-type", ""):
+        return "the endpoint answered with a web page"
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if isinstance(answer, dict) and (answer.get("ok") is False or answer.get("success") is False):
+        return f"the endpoint answered that it failed: {_said(reply)}"
+    return None
+
+
+def _trouble(outcomes: Sequence[Outcome]) -> Outcome | None:
+    return next((outcome for outcome in outcomes if isinstance(outcome, RetryLater | Paused)), None)
+
+
+def _refuses_content(status: int) -> bool:
+    """400, 413, 422 and their like are about what was sent; 401, 403, 404, 410 are about who and where."""
+    return 400 <= status < 500 and not passing(status) and status not in (401, 403, 404, 405, 407, 410)  # noqa: PLR2004
+
+
+def _said(reply: Reply) -> str:
+    """The endpoint's own words: only `code` and `message`, and cut short; never what it may echo of the event."""
+    try:
+        answer = msgspec.json.decode(reply.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        answer = None
+    words = [str(answer[name]) for name in ("code", "message") if answer.get(name)] if isinstance(answer, dict) else []
+    return " ".join([f"HTTP {reply.status}", *words])[:200]
+
+
+# --- check ------------------------------------------------------------------------------------------------------
+
+
+async def check(wiring: Wiring[SegmentSettings]) -> list[Finding]:
+    """Ask Segment's settings route for the write key; the tracking API itself never tells.
+
+    Only Segment has that route; for other endpoints, and for what becomes of an event later, nothing can be proved.
+    """
+    key = wiring.settings.write_key
+    host = "https://cdn.segment.com" if wiring.settings.endpoint in (US, EU) else wiring.settings.endpoint
+    url = f"{host}/v1/projects/{key.get_secret_value() if key else ''}/settings"
+    setting = wiring.setting("WRITE_KEY")
+    try:
+        reply = await wiring.http.request("GET", url, operation="check")
+    except VendorError as error:
+        return [Finding(subject=wiring.name, is_good=False, text=str(error)), _unproved(wiring.name)]
+    return [_key_finding(wiring.name, setting, reply), _unproved(wiring.name)]
+
+
+def _key_finding(name: str, setting: str, reply: Reply) -> Finding:
+    if reply.status == 200 and reply.body.lstrip().startswith(b"{"):  # noqa: PLR2004
+        return Finding(subject=name, is_good=True, text=f"{setting} is known to the settings route")
+    if reply.status == 404:  # noqa: PLR2004
+        return Finding(subject=name, is_good=False, text=f"{setting} is not known to the settings route (HTTP 404)")
+    return Finding(subject=name, is_good=None, text=f"the settings route answered HTTP {reply.status}")
+
+
+def _unproved(name: str) -> Finding:
+    text = "that events are kept cannot be proved: Segment answers 200 also to a wrong key, region or blocked event"
+    return Finding(subject=name, is_good=None, text=text)
+
+
+platform = Platform(name="segment", settings=SegmentSettings, destination=SegmentDestination, check=check)

@@ -1,0 +1,104 @@
+"""What nobody outside the vendor knows for sure, and what a test wants to be different: one switch each.
+
+The defaults are the reading that the vendor's pages and clients support best; the docstrings name the doubt.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from npsbridge.core.model import Record
+from npsbridge.sandbox.rate import RateLimit
+
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class WebhookSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How webhooks travel. The vendor retries "several times over several days"; no schedule is published."""
+
+    attempts: Annotated[int, Meta(ge=1)] = 6
+    """How often a request is tried until it is answered 2xx."""
+    first_pause: Seconds = 1.0
+    """Seconds before the second attempt; each further pause is twice as long."""
+    longest_pause: Seconds = 3600.0
+    timeout: Annotated[float, Meta(gt=0)] = 10.0
+    """Seconds to wait for an answer."""
+    delay: Seconds = 0.0
+    """Seconds between the change and the first attempt."""
+    copies: Annotated[int, Meta(ge=1)] = 1
+    """How often each event is sent though it was accepted."""
+    reorder: Annotated[int, Meta(ge=1)] = 1
+    """Events are collected until there are this many (or none came for a second), then sent in a shuffled order."""
+
+
+class DelightedSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The look-alike's switches; change them while it runs with `DelightedServer.change_switches`."""
+
+    # --- the account ---------------------------------------------------------------------------------------------
+    standing: Literal["open", "retired", "unauthorized", "forbidden"] = "open"
+    """`retired` answers 410 to everything, as the service does since 2026-07-01; the others 401 and 403."""
+    rate_limit: RateLimit | None = None
+    """Per key. No number was ever published: limits only bit on extreme use."""
+    retry_after_header: bool = True
+    """Whether a 429 of the rate limit says how long to wait."""
+    url_limit: Annotated[int, Meta(ge=100)] = 8190
+    """Characters of path and query beyond which the answer is 414."""
+    error_bodies: Literal["json", "empty"] = "json"
+    """Bodies of 401, 403, 404, 406, 410: presumably `{status, message}`, only documented for 422."""
+    created_status: Literal[200, 201] = 201
+    """The status for something new; the vendor's table says 201, a catalogue lists 200."""
+
+    # --- people and survey requests --------------------------------------------------------------------------------
+    values_are_case_sensitive: bool = True
+    """Emails too: the vendor's introduction says that all parameter values are."""
+    people_list_hides_unreachable: bool = False
+    """Whether the unsubscribed and bounced are left out of `GET /people`."""
+    array_properties: Literal["json", "joined"] = "json"
+    """How a list given as a property becomes a string."""
+    throttle_days: Count | None = 30
+    """Whole days between two surveys of one person; None for no throttling."""
+    throttle_decided_later: bool = False
+    """A throttled request is answered with a time, and is silently never sent; otherwise with no time."""
+    unscheduled_is: Literal["null", "absent"] = "null"
+    """`survey_scheduled_at` where nothing is scheduled."""
+    pending_requests_coexist: bool = True
+    """Whether a person can have two pending survey requests; otherwise the newer replaces the older."""
+    sending_takes: Seconds = 0.0
+    """Seconds from the scheduled time until the survey is out and `last_sent_at` moves."""
+    deletion_takes: Seconds = 0.0
+    """Seconds until a deleted person is gone; the vendor answers 202 and deletes later."""
+
+    # --- lists -----------------------------------------------------------------------------------------------------
+    over_max_per_page: Literal["clamp", "default", "refuse"] = "clamp"
+    """What `per_page` above 100 means."""
+    link_on_numbered_pages: bool = False
+    """Whether lists with page numbers have a `Link` header as well."""
+
+    # --- survey responses ------------------------------------------------------------------------------------------
+    updated_at: Literal["set", "null_until_edited", "always_null"] = "set"
+    """The vendor's list example shows null beside `created_at`, the create example shows both equal."""
+    updated_since_matches_null: bool = True
+    """Whether a null `updated_at` is compared by `created_at`; otherwise `updated_since` never finds it."""
+    updated_since_sorts_by_update: bool = False
+    """Whether `updated_since` alone changes the default order."""
+    tie_order: Literal["id", "shuffled"] = "id"
+    """The order inside one second; shuffled is the same in every request."""
+    visibility_lag: Seconds = 0.0
+    """A change appears in lists up to this many seconds after its `updated_at`, each one after its own time."""
+    backdated_updated_at: Literal["now", "created_at"] = "now"
+    """`updated_at` of a response created through the API with a `created_at` of its own."""
+    additional_answers_count_as_update: bool = True
+    notes_and_tags_count_as_update: bool = False
+    put_takes_notes_and_tags: bool = True
+    """Claimed by one third party only."""
+    notes_without_expand: Literal["objects", "ids"] = "objects"
+    expanded_person: Literal["small", "full"] = "small"
+    """`small` is id, email, name, created_at; `full` is what `GET /people` shows."""
+
+    # --- webhooks --------------------------------------------------------------------------------------------------
+    webhooks: WebhookSwitches = WebhookSwitches()
+    api_writes_fire_webhooks: bool = True
+    """Whether responses created or changed through the API are announced like a person's own clicks."""
+    unsubscribe_event: Literal["person", "flat"] = "flat"
+    """`event_data` of `unsubscribe.created`: `{person: {…}, unsubscribed_at}`, or an item of `GET /unsubscribes`."""

@@ -1,0 +1,58 @@
+"""The ledger's rules: what each write adds to which line, so that nothing can be lost without being seen.
+
+    accepted = delivered + waiting + dead + held + filtered + duplicate + expired + erased      (contract §8.6)
+
+Two kinds of lines face each other. `waiting` and `held` are counted from the rows that exist at the moment of reading:
+journal entries to be routed (each by its number of records), responses that are held back, deliveries that are owed or
+in doubt. All other lines are counters, moved in the transaction of what they count. A row that vanishes, or a record
+that no decision accounts for, is therefore missing on one side only, and `Ledger.imbalance` shows it.
+
+- An arrival adds its records to `accepted`; they wait in the journal.
+- A routing takes its entry out of the waiting ones and says what became of every record: filtered, duplicate, shelved
+  (dead), held back (waiting, as a response), or fanned out into deliveries. Since a record that fans out counts once
+  for each delivery, `accepted` grows by deliveries - fanned_out; it never shrinks, so records that are said to have
+  fanned out into nothing show up as lost. A delivery that is stored already is `duplicate`.
+- A shelved item with a known key is the same trouble again: `duplicate` when it is a record of a routing, nothing at
+  all when it is a page that was read anew, since nobody accepted it.
+- A settlement adds to the line of its state when it ends what was owed. INFLIGHT, WAITING, QUEUED and HELD only change
+  rows, which are counted as they are.
+- Retention removes rows of finished deliveries, and no counter moves: what was delivered stays delivered. `dead` is a
+  counter for that reason; `depths` has the number of dead rows that can still be looked at.
+- A release of held-back responses is a routing without a journal entry: their rows stop waiting, and the rest is as
+  above.
+"""
+
+from collections import Counter
+
+from npsbridge.core.model import State
+from npsbridge.core.ports import Arrival, Routing
+from npsbridge.store.rows import FINISHED
+
+Entries = Counter[str]
+"""By name of the ledger's line: what is added to it."""
+
+
+def arrived(arrival: Arrival) -> Entries:
+    """What an arrival adds."""
+    return Counter(accepted=arrival.count)
+
+
+def routed(routing: Routing, *, stored: int, shelved: int) -> Entries:
+    """What a routing adds, of whose deliveries `stored` and of whose shelved records `shelved` were new."""
+    owed = len(routing.deliveries)
+    return Counter(
+        accepted=max(owed - routing.fanned_out, 0),
+        dead=shelved,
+        filtered=routing.filtered,
+        duplicate=routing.duplicates + (owed - stored) + (len(routing.shelved) - shelved),
+    )
+
+
+def page_shelved() -> Entries:
+    """What an unreadable page adds the first time."""
+    return Counter(accepted=1, dead=1)
+
+
+def settled(state: State, deliveries: int) -> Entries:
+    """What deliveries that were owed add by going into a state."""
+    return Counter({state.value: deliveries}) if state in FINISHED else Counter()

@@ -1,0 +1,168 @@
+"""Between rows and records, for every engine: pure, and the only place that knows the order of columns."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from npsbridge.core.keys import normalised_email
+from npsbridge.core.model import Delivery, Identity, Kind, PlannedDelivery, Response, State
+from npsbridge.core.ports import (
+    Arrival,
+    Health,
+    JournalEntry,
+    Ledger,
+    Origin,
+    RememberedResponse,
+    Settlement,
+    Shelved,
+)
+
+Row = tuple[Any, ...]
+
+OWED: Final = frozenset({State.QUEUED, State.WAITING, State.INFLIGHT})
+FINISHED: Final = frozenset(State) - OWED - {State.HELD}
+"""What nothing will change any more, until retention removes it."""
+
+_encoder = msgspec.json.Encoder()
+_response = msgspec.json.Decoder(Response)
+
+
+def arrival_row(arrival: Arrival) -> Row:
+    """Connection, origin, count, received_at, body."""
+    return (arrival.connection, arrival.origin.value, arrival.count, arrival.received_at, arrival.body)
+
+
+def journal_entry(row: Row) -> JournalEntry:
+    """From id, connection, origin, count, received_at, body."""
+    number, connection, origin, count, received_at, body = row
+    return JournalEntry(
+        id=number, connection=connection, origin=Origin(origin), count=count, received_at=received_at, body=body
+    )
+
+
+def response_row(remembered: RememberedResponse, journal_id: int | None) -> Row:
+    """Connection, response id, revision, milestones, settle_at, email, journal id, content."""
+    response = remembered.response
+    return (
+        response.connection,
+        response.id,
+        remembered.revision,
+        " ".join(kind.value for kind in remembered.milestones),
+        remembered.settle_at,
+        normalised_email(response.person.email),
+        journal_id,
+        _encoder.encode(response),
+    )
+
+
+def remembered_response(row: Row) -> RememberedResponse:
+    """From content, revision, milestones, settle_at."""
+    content, revision, milestones, settle_at = row
+    return RememberedResponse(
+        response=_response.decode(content),
+        revision=revision,
+        milestones=tuple(Kind(word) for word in milestones.split()),
+        settle_at=settle_at,
+    )
+
+
+def identity_row(identity: Identity) -> Row:
+    """Email as it is compared, user id, anonymous id; the email is None when there is none to remember it by."""
+    return (normalised_email(identity.email), identity.user_id, identity.anonymous_id)
+
+
+def identity(row: Row) -> Identity:
+    """From email, user id, anonymous id."""
+    email, user_id, anonymous_id = row
+    return Identity(email=email, user_id=user_id, anonymous_id=anonymous_id)
+
+
+def owed_row(planned: PlannedDelivery, *, journal_id: int | None, now: int) -> Row:
+    """The row of a delivery that has just become owed, in the order of `shelf_row`."""
+    waits_until = planned.not_before if planned.not_before is not None and planned.not_before > now else None
+    state = State.QUEUED if waits_until is None else State.WAITING
+    return (
+        planned.connection,
+        planned.person,
+        planned.kind,
+        planned.message_id,
+        planned.subject,
+        state.value,
+        0,
+        None,
+        now,
+        waits_until,
+        None,
+        journal_id,
+        planned.body,
+    )
+
+
+def shelf_row(item: Shelved, *, journal_id: int | None, now: int) -> Row:
+    """Connection, person, kind, message id, subject, state, attempts, reason, created, next attempt, settled, journal
+    id and body of a shelved item, which is a delivery that was dead when it came; its key stands for the message id.
+    """  # noqa: D205 - a list of columns is no summary line
+    return (
+        item.connection,
+        "",
+        item.kind,
+        item.key,
+        None,
+        State.DEAD.value,
+        1,
+        item.reason,
+        now,
+        None,
+        now,
+        journal_id,
+        item.body,
+    )
+
+
+def delivery(row: Row) -> Delivery:
+    """From id, connection, person, kind, message id, body, state, attempts, reason, created, next attempt, subject."""
+    number, connection, person, kind, message_id, body, state, attempts, reason, created_at, due, subject = row
+    return Delivery(
+        id=number,
+        connection=connection,
+        person=person,
+        kind=kind,
+        message_id=message_id,
+        body=body,
+        state=State(state),
+        attempts=attempts,
+        reason=reason,
+        created_at=created_at,
+        next_attempt_at=due,
+        subject=subject,
+    )
+
+
+def settlement_row(settlement: Settlement, *, now: int) -> Row:
+    """State, attempts to add, reason, next_attempt_at, settled_at, id.
+
+    Setting out on an attempt is not one yet: INFLIGHT adds none, its outcome does.
+    """
+    state = settlement.state
+    return (
+        state.value,
+        0 if state is State.INFLIGHT else 1,
+        settlement.reason,
+        settlement.next_attempt_at if state is State.WAITING else None,
+        now if state in FINISHED else None,
+        settlement.id,
+    )
+
+
+def health(row: Row) -> Health:
+    """From connection, direction, state, reason, since."""
+    connection, direction, state, reason, since = row
+    return Health(connection=connection, direction=direction, state=state, reason=reason, since=since)
+
+
+def ledger(rows: Iterable[Row]) -> Ledger:
+    """From (name, amount), where what is waiting comes in its parts; see npsbridge.store.ledger."""
+    amounts: dict[str, int] = dict(rows)
+    waiting = sum(amounts.pop(part) for part in ("unrouted", "settling", "queued", "waiting", "inflight"))
+    return Ledger(waiting=waiting, **amounts)

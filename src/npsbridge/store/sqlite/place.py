@@ -1,0 +1,69 @@
+"""Where a store's file lies: its real path, its folder, and the kind of file system below it."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from loguru import logger
+
+from npsbridge.store.sqlite.faults import file_fault
+
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_NETWORK: Final = frozenset(
+    {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4"}
+    | {"smb3", "smbfs"}
+)
+
+
+def real_place(path: Path) -> Path:
+    """The path without symbolic links, so that one file has one lock; its folder is created (0700) when missing.
+
+    Raises:
+        StorePermission: the folder cannot be created.
+    """
+    try:
+        real = path.resolve()
+        _create_folder(real.parent)
+    except OSError as error:
+        raise file_fault(error, path) from error
+    return real
+
+
+def _create_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _create_folder(folder.parent)
+    # Beside another process that does the same, the second one finds it done.
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; a new file is only safe once its name is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def warn_of_network(path: Path) -> None:
+    """Tell the operator when the file is on a network file system, whose locks and syncs SQLite cannot trust."""
+    try:
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        return
+    kind = file_system(path, mounts)
+    if kind in _NETWORK:
+        logger.warning(
+            "{} is on a network file system ({}), where locks and syncs may not hold; use a local disk", path, kind
+        )
+
+
+def file_system(path: Path, mounts: str) -> str | None:
+    """The type of the file system that holds a real path, from the text of /proc/self/mountinfo (see proc(5))."""
+    kinds: dict[Path, str] = {}
+    for line in mounts.splitlines():
+        mount, _, source = line.partition(" - ")
+        # Octal escapes stand for blanks in names; what is mounted later at the same point covers what was before.
+        kinds[Path(mount.split()[4].replace("\\040", " "))] = source.split()[0]
+    return next((kinds[folder] for folder in (path, *path.parents) if folder in kinds), None)

@@ -1,0 +1,230 @@
+"""The SQL of the SQLite store, by name. Times are milliseconds since 1970, states are the words of `State`.
+
+Hot statements name their index: SQLite then refuses to run them in any slower way. A state is spelled out wherever a
+partial index depends on it.
+"""
+
+from functools import cache
+from typing import Final
+
+from npsbridge.core.model import State
+
+# --- journal ----------------------------------------------------------------------------------------------------
+
+ADD_ARRIVAL: Final = """
+    INSERT INTO journal (connection, origin, count, received_at, body) VALUES (?, ?, ?, ?, ?)
+"""
+LAST_ARRIVAL: Final = "SELECT coalesce(max(id), 0) FROM journal"
+AWAIT_ROUTING: Final = """
+    INSERT INTO unrouted (journal_id, count) SELECT id, count FROM journal WHERE id > ?
+"""
+END_WAITING: Final = "DELETE FROM unrouted WHERE journal_id = ?"
+UNROUTED: Final = """
+    SELECT id, connection, origin, journal.count, received_at, body
+    FROM unrouted CROSS JOIN journal ON journal.id = unrouted.journal_id
+    ORDER BY unrouted.journal_id LIMIT ?
+"""
+ENTRIES: Final = """
+    SELECT id, connection, origin, count, received_at, body FROM journal WHERE id IN (:many) ORDER BY id
+"""
+
+MOVE_CHECKPOINT: Final = """
+    INSERT INTO checkpoints (connection, checkpoint) VALUES (?, ?)
+    ON CONFLICT (connection) DO UPDATE SET checkpoint = excluded.checkpoint
+"""
+CHECKPOINT: Final = "SELECT checkpoint FROM checkpoints WHERE connection = ?"
+
+# --- responses and persons --------------------------------------------------------------------------------------
+
+REMEMBER_RESPONSE: Final = """
+    INSERT INTO responses (connection, response_id, revision, milestones, settle_at, email, journal_id, content)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (response_id, connection) DO UPDATE SET
+        revision = excluded.revision, milestones = excluded.milestones, settle_at = excluded.settle_at,
+        email = excluded.email, journal_id = coalesce(excluded.journal_id, journal_id), content = excluded.content
+"""
+RECALL_RESPONSES: Final = """
+    SELECT content, revision, milestones, settle_at FROM responses WHERE connection = ? AND response_id IN (:many)
+"""
+IS_SETTLING: Final = """
+    SELECT 1 FROM responses WHERE connection = ? AND response_id = ? AND settle_at IS NOT NULL
+"""
+SETTLED_RESPONSES: Final = """
+    SELECT content, revision, milestones, settle_at FROM responses INDEXED BY responses_settling
+    WHERE settle_at <= ? ORDER BY settle_at LIMIT ?
+"""
+NEXT_SETTLE: Final = "SELECT min(settle_at) FROM responses INDEXED BY responses_settling WHERE settle_at IS NOT NULL"
+
+NOTE_NEWEST: Final = """
+    INSERT INTO newest (person, answered_at) VALUES (?, ?)
+    ON CONFLICT (person) DO UPDATE SET answered_at = max(answered_at, excluded.answered_at)
+"""
+RECALL_NEWEST: Final = "SELECT person, answered_at FROM newest WHERE person IN (:many)"
+
+LEARN: Final = """
+    INSERT INTO identities (email, user_id, anonymous_id) VALUES (?, ?, ?)
+    ON CONFLICT (email) DO UPDATE SET
+        user_id = coalesce(excluded.user_id, user_id), anonymous_id = coalesce(excluded.anonymous_id, anonymous_id)
+"""
+RECALL_IDENTITIES: Final = "SELECT email, user_id, anonymous_id FROM identities WHERE email IN (:many)"
+
+# --- outbox -----------------------------------------------------------------------------------------------------
+
+OWE: Final = """
+    INSERT INTO outbox (connection, person, kind, message_id, subject, state, attempts, reason, created_at,
+                        next_attempt_at, settled_at, journal_id, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (message_id, connection) DO NOTHING
+"""
+TRY_SHELF_AGAIN: Final = "UPDATE outbox SET attempts = attempts + 1 WHERE message_id = ? AND connection = ?"
+SETTLE: Final = """
+    UPDATE outbox SET state = ?, attempts = attempts + ?, reason = ?, next_attempt_at = ?, settled_at = ?
+    WHERE id = ? AND state IN ('queued', 'waiting', 'inflight')
+"""
+NEXT_DUE: Final = """
+    SELECT min(next_attempt_at) FROM outbox INDEXED BY outbox_due WHERE connection = ? AND state = 'waiting'
+"""
+
+_DELIVERY: Final = """
+    SELECT id, connection, person, kind, message_id, body, state, attempts, reason, created_at, next_attempt_at, subject
+    FROM outbox
+"""
+# Whether an earlier delivery of the same person holds this one up: one that is on its way, or that waits for a time
+# which has not come. An earlier one that is ready holds nobody up, because it is part of the same claim.
+_HELD_UP: Final = """
+    EXISTS (
+        SELECT 1 FROM outbox AS earlier INDEXED BY outbox_inflight
+        WHERE earlier.connection = :connection AND earlier.person = ready.person AND earlier.state = 'inflight'
+          AND earlier.id > :after AND earlier.id < ready.id
+    ) OR EXISTS (
+        SELECT 1 FROM outbox AS earlier INDEXED BY outbox_waiting
+        WHERE earlier.connection = :connection AND earlier.person = ready.person AND earlier.state = 'waiting'
+          AND earlier.next_attempt_at > :now AND earlier.id > :after AND earlier.id < ready.id
+    )
+"""
+CLAIM: Final = f"""
+    {_DELIVERY} WHERE id IN (
+        SELECT id FROM (
+            SELECT id FROM outbox AS ready INDEXED BY outbox_queued
+            WHERE connection = :connection AND state = 'queued' AND id > :after AND NOT ({_HELD_UP})
+            ORDER BY id LIMIT :limit
+        )
+        UNION ALL
+        SELECT id FROM (
+            SELECT id FROM outbox AS ready INDEXED BY outbox_due
+            WHERE connection = :connection AND state = 'waiting' AND next_attempt_at <= :now AND id > :after
+              AND NOT ({_HELD_UP})
+            ORDER BY id LIMIT :limit
+        )
+    )
+    ORDER BY id LIMIT :limit
+"""  # noqa: S608 - put together from constants
+
+_SHELF: Final = "state IN ('held', 'dead', 'filtered', 'duplicate', 'expired', 'erased')"
+
+
+@cache
+def newest_deliveries(state: State | None, *, of_connection: bool) -> str:
+    """The statement that lists deliveries, newest first, with the conditions that are asked for."""
+    conditions = ["connection = :connection"] if of_connection else []
+    if state is not None:
+        conditions.append(f"state = '{state}'")
+    if state not in _NOT_ON_SHELF:
+        conditions.append(_SHELF)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"{_DELIVERY} {where} ORDER BY id DESC LIMIT :limit"
+
+
+_NOT_ON_SHELF: Final = frozenset({None, State.QUEUED, State.WAITING, State.INFLIGHT, State.DELIVERED})
+DEPTHS: Final = f"""
+    SELECT connection, 'queued', count(*) FROM outbox INDEXED BY outbox_queued
+    WHERE state = 'queued' GROUP BY connection
+    UNION ALL
+    SELECT connection, 'waiting', count(*) FROM outbox INDEXED BY outbox_due
+    WHERE state = 'waiting' GROUP BY connection
+    UNION ALL
+    SELECT connection, 'inflight', count(*) FROM outbox INDEXED BY outbox_inflight
+    WHERE state = 'inflight' GROUP BY connection
+    UNION ALL
+    SELECT connection, state, count(*) FROM outbox INDEXED BY outbox_shelf
+    WHERE {_SHELF} GROUP BY connection, state
+"""  # noqa: S608 - put together from constants
+# The queued ones leap from connection to connection in the index instead of passing every row.
+OLDEST_OWED: Final = """
+    WITH RECURSIVE queued (connection) AS (
+        SELECT min(connection) FROM outbox INDEXED BY outbox_queued WHERE state = 'queued'
+        UNION ALL
+        SELECT (SELECT min(connection) FROM outbox INDEXED BY outbox_queued
+                WHERE state = 'queued' AND connection > queued.connection)
+        FROM queued WHERE connection IS NOT NULL
+    ), oldest (id) AS (
+        SELECT (SELECT min(id) FROM outbox INDEXED BY outbox_queued
+                WHERE state = 'queued' AND connection = queued.connection)
+        FROM queued
+        UNION ALL
+        SELECT min(id) FROM outbox INDEXED BY outbox_due WHERE state = 'waiting' GROUP BY connection
+        UNION ALL
+        SELECT min(id) FROM outbox INDEXED BY outbox_inflight WHERE state = 'inflight' GROUP BY connection
+    )
+    SELECT connection, created_at FROM outbox WHERE id IN (SELECT id FROM oldest) ORDER BY id DESC
+"""
+
+# --- tracing ----------------------------------------------------------------------------------------------------
+
+TRACED_RESPONSES: Final = """
+    SELECT content, revision, milestones, settle_at FROM responses WHERE response_id = ? OR email = ?
+"""
+SUBJECTS_OF_MESSAGE: Final = "SELECT DISTINCT subject FROM outbox WHERE message_id = ? AND subject IS NOT NULL"
+RESPONSES_BY_SUBJECT: Final = """
+    SELECT content, revision, milestones, settle_at FROM responses WHERE connection = ? AND response_id = ?
+"""
+DELIVERIES_OF_MESSAGE: Final = f"{_DELIVERY} WHERE message_id = ? ORDER BY id"
+DELIVERIES_ABOUT: Final = f"{_DELIVERY} WHERE subject IN (:many) ORDER BY id"
+SOURCES_OF_DELIVERIES: Final = "SELECT journal_id FROM outbox WHERE id IN (:many) AND journal_id IS NOT NULL"
+SOURCES_OF_RESPONSES: Final = """
+    SELECT journal_id FROM responses WHERE connection = ? AND response_id IN (:many) AND journal_id IS NOT NULL
+"""
+
+# --- ledger, notes, upkeep --------------------------------------------------------------------------------------
+
+COUNT: Final = "UPDATE ledger SET amount = amount + ? WHERE name = ?"
+# One statement, hence one snapshot: what moves from one line to another is never seen twice or not at all.
+LEDGER: Final = """
+    SELECT name, amount FROM ledger
+    UNION ALL SELECT 'unrouted', coalesce(sum(count), 0) FROM unrouted
+    UNION ALL SELECT 'settling', count(*) FROM responses INDEXED BY responses_settling WHERE settle_at IS NOT NULL
+    UNION ALL SELECT 'queued', count(*) FROM outbox INDEXED BY outbox_queued WHERE state = 'queued'
+    UNION ALL SELECT 'waiting', count(*) FROM outbox INDEXED BY outbox_due WHERE state = 'waiting'
+    UNION ALL SELECT 'inflight', count(*) FROM outbox INDEXED BY outbox_inflight WHERE state = 'inflight'
+    UNION ALL SELECT 'held', count(*) FROM outbox WHERE state = 'held' AND
+        state IN ('held', 'dead', 'filtered', 'duplicate', 'expired', 'erased')
+"""
+
+NOTE_HEALTH: Final = """
+    INSERT INTO health (connection, direction, state, reason, since) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (connection, direction) DO UPDATE SET
+        state = excluded.state, reason = excluded.reason, since = excluded.since
+"""
+HEALTH: Final = "SELECT connection, direction, state, reason, since FROM health ORDER BY connection, direction"
+NOTE_FACT: Final = """
+    INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+FACTS: Final = "SELECT name, value FROM facts ORDER BY name"
+
+# Only the oldest entries are looked at: what is behind them is younger, and passing it all would stall the writer.
+PURGE_JOURNAL: Final = """
+    DELETE FROM journal WHERE id IN (
+        SELECT id FROM (SELECT id, received_at FROM journal ORDER BY id LIMIT :limit) AS oldest
+        WHERE received_at <= :before
+          AND NOT EXISTS (SELECT 1 FROM unrouted WHERE unrouted.journal_id = oldest.id)
+    )
+"""
+PURGE_OUTBOX: Final = """
+    DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox INDEXED BY outbox_finished
+        WHERE settled_at IS NOT NULL AND state = :state AND settled_at <= :before LIMIT :limit
+    )
+"""
+FILL: Final = "INSERT INTO filler (content) VALUES (zeroblob(?))"
+EMPTY: Final = "DELETE FROM filler"
+DATA_VERSION: Final = "PRAGMA data_version"

@@ -1,0 +1,232 @@
+"""The `Store` port on one SQLite file: writes through the writer's thread, reads beside it."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+
+from npsbridge.clock import Clock
+from npsbridge.core.keys import normalised_email
+from npsbridge.core.model import Delivery, Identity, State
+from npsbridge.core.ports import (
+    Arrival,
+    Health,
+    JournalEntry,
+    Ledger,
+    Recall,
+    RememberedResponse,
+    Retention,
+    Routing,
+    Settlement,
+    Shelved,
+    Trace,
+)
+from npsbridge.store import rows
+from npsbridge.store.sqlite import statements as sql
+from npsbridge.store.sqlite import writes
+from npsbridge.store.sqlite.lock import held_alone
+from npsbridge.store.sqlite.opening import is_current, make_current
+from npsbridge.store.sqlite.place import real_place, warn_of_network
+from npsbridge.store.sqlite.reader import Reader, open_reader
+from npsbridge.store.sqlite.writer import Writer, open_writer
+
+
+class SqliteStore:
+    """Durable memory in one file; `npsbridge.core.ports.Store` says what is promised. Made by `open_sqlite`."""
+
+    def __init__(self, *, writer: Writer, line: Reader, view: Reader, clock: Clock, data_version: int) -> None:
+        self._writer = writer
+        self._line = line
+        """Reads of the line from journal to delivery, which must not wait behind a listing."""
+        self._view = view
+        """Reads of those who look: metrics, dashboard, command line."""
+        self._clock = clock
+        self._data_version = data_version
+
+    # --- journal --------------------------------------------------------------------------------------------------
+
+    async def append(self, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None) -> None:
+        """Journal the arrivals and move a connection's checkpoint, together."""
+        await self._writer.write(writes.append_all, writes.Append(arrivals, checkpoint))
+
+    async def checkpoint(self, connection: str) -> bytes | None:
+        """The last checkpoint of a connection."""
+        row = await self._line.first(sql.CHECKPOINT, (connection,))
+        return row[0] if row else None
+
+    async def unrouted(self, limit: int) -> list[JournalEntry]:
+        """The oldest journal entries that no routing has consumed."""
+        return [rows.journal_entry(row) for row in await self._line.rows(sql.UNROUTED, (limit,))]
+
+    # --- routing --------------------------------------------------------------------------------------------------
+
+    async def recall(
+        self, connection: str, *, responses: Collection[str], people: Collection[str], emails: Collection[str]
+    ) -> Recall:
+        """What is known of these responses, persons and emails."""
+        known = map(rows.remembered_response, await self._line.rows_of(sql.RECALL_RESPONSES, responses, connection))
+        newest = await self._line.rows_of(sql.RECALL_NEWEST, people)
+        identities = await self._line.rows_of(sql.RECALL_IDENTITIES, emails)
+        return Recall(
+            responses={remembered.response.id: remembered for remembered in known},
+            newest=dict(newest),
+            identities={row[0]: rows.identity(row) for row in identities},
+        )
+
+    async def settled_responses(self, *, now: int, limit: int) -> list[RememberedResponse]:
+        """Held-back responses whose time has come."""
+        return [rows.remembered_response(row) for row in await self._line.rows(sql.SETTLED_RESPONSES, (now, limit))]
+
+    async def next_settle(self) -> int | None:
+        """When the next held-back response is due."""
+        row = await self._line.first(sql.NEXT_SETTLE)
+        return row[0] if row else None
+
+    async def commit_routing(self, routings: Sequence[Routing]) -> None:
+        """Make routings true, in order, in one transaction."""
+        now = self._clock.now_ms()
+        await self._writer.run(lambda database: writes.commit_routings(database, routings, now))
+
+    async def shelve(self, item: Shelved) -> None:
+        """Put an unreadable page on the shelf of the dead."""
+        now = self._clock.now_ms()
+        await self._writer.run(lambda database: writes.shelve_page(database, item, now))
+
+    async def learn(self, identities: Sequence[Identity]) -> None:
+        """Remember which ids belong to an email; who has none cannot be remembered by it."""
+        await self._writer.run(lambda database: writes.learn_all(database, identities))
+
+    # --- outbox ---------------------------------------------------------------------------------------------------
+
+    async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:
+        """Ready deliveries in order of acceptance, held up where an earlier one of the same person is not ready."""
+        wish = {"connection": connection, "now": now, "limit": limit, "after": after}
+        return [rows.delivery(row) for row in await self._line.rows(sql.CLAIM, wish)]
+
+    async def next_due(self, connection: str) -> int | None:
+        """The earliest `next_attempt_at` of the waiting deliveries of a connection."""
+        row = await self._line.first(sql.NEXT_DUE, (connection,))
+        return row[0] if row else None
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Record what became of attempts."""
+        now = self._clock.now_ms()
+        await self._writer.run(lambda database: writes.settle_all(database, settlements, now))
+
+    # --- what can be seen -----------------------------------------------------------------------------------------
+
+    async def deliveries(
+        self, *, state: State | None = None, connection: str | None = None, limit: int = 100
+    ) -> list[Delivery]:
+        """Deliveries and shelved items, newest first."""
+        statement = sql.newest_deliveries(state, of_connection=connection is not None)
+        wish = {"connection": connection, "limit": limit}
+        return [rows.delivery(row) for row in await self._view.rows(statement, wish)]
+
+    async def trace(self, key: str) -> Trace:
+        """Everything about a messageId, a response id, or an email; entries as long as the journal keeps them."""
+        responses = await self._traced_responses(key)
+        subjects = [f"{response.connection}/{response.id}" for response in (known.response for known in responses)]
+        found = await self._view.rows_of(sql.DELIVERIES_OF_MESSAGE, [key])
+        found = found or await self._view.rows_of(sql.DELIVERIES_ABOUT, subjects)
+        deliveries = [rows.delivery(row) for row in found]
+        return Trace(
+            entries=await self._traced_entries(responses, deliveries), responses=responses, deliveries=deliveries
+        )
+
+    async def _traced_responses(self, key: str) -> list[RememberedResponse]:
+        subjects = await self._view.rows(sql.SUBJECTS_OF_MESSAGE, (key,))
+        found = await self._view.rows(sql.TRACED_RESPONSES, (key, normalised_email(key)))
+        for (subject,) in subjects:
+            connection, _, response_id = subject.partition("/")
+            found += await self._view.rows(sql.RESPONSES_BY_SUBJECT, (connection, response_id))
+        return [rows.remembered_response(row) for row in found]
+
+    async def _traced_entries(
+        self, responses: Sequence[RememberedResponse], deliveries: Sequence[Delivery]
+    ) -> list[JournalEntry]:
+        sources = await self._view.rows_of(sql.SOURCES_OF_DELIVERIES, [delivery.id for delivery in deliveries])
+        for known in responses:
+            response = known.response
+            sources += await self._view.rows_of(sql.SOURCES_OF_RESPONSES, [response.id], response.connection)
+        numbers = sorted({number for (number,) in sources})
+        return [rows.journal_entry(row) for row in await self._view.rows_of(sql.ENTRIES, numbers)]
+
+    async def ledger(self) -> Ledger:
+        """The ledger as it stands in one consistent reading."""
+        return rows.ledger(await self._view.rows(sql.LEDGER))
+
+    async def depths(self) -> dict[tuple[str, State], int]:
+        """How many deliveries each connection has in every state but delivered."""
+        return {(connection, State(state)): count for connection, state, count in await self._view.rows(sql.DEPTHS)}
+
+    async def oldest_owed(self) -> dict[str, int]:
+        """By connection: `created_at` of the oldest delivery still owed."""
+        return dict(await self._view.rows(sql.OLDEST_OWED))
+
+    # --- notes and upkeep -----------------------------------------------------------------------------------------
+
+    async def note_health(self, health: Health) -> None:
+        """Remember a change of state."""
+        await self._writer.run(lambda database: writes.note_health(database, health))
+
+    async def health(self) -> list[Health]:
+        """The noted states."""
+        return [rows.health(row) for row in await self._view.rows(sql.HEALTH)]
+
+    async def facts(self) -> Mapping[str, str]:
+        """Small durable facts by name."""
+        return dict(await self._view.rows(sql.FACTS))
+
+    async def note_fact(self, name: str, value: str) -> None:
+        """Set a small durable fact."""
+        await self._writer.run(lambda database: writes.note_fact(database, name, value))
+
+    async def purge(self, *, now: int, retention: Retention) -> int:
+        """Delete a bounded number of rows past their retention; returns how many."""
+        return await self._writer.run(lambda database: writes.purge_some(database, retention, now))
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether another process has written since the last call."""
+        before, self._data_version = self._data_version, await self._writer.run(writes.data_version)
+        return self._data_version != before
+
+    async def heartbeat(self) -> None:
+        """Return once the writer has answered."""
+        await self._writer.run(writes.data_version)
+
+    async def probe(self) -> None:
+        """Prove that a commit would succeed now."""
+        await self._writer.run(writes.fill_and_empty)
+
+
+@asynccontextmanager
+async def open_sqlite(path: Path, *, clock: Clock, exclusive: bool) -> AsyncIterator[SqliteStore]:
+    """The store in a file, which is created or upgraded first where needed.
+
+    Args:
+        path: the file; symbolic links are followed.
+        clock: for the times that are ours.
+        exclusive: hold the store alone, as a daemon does; otherwise read and write beside one.
+
+    Raises:
+        StoreLocked: another daemon holds it, or it has to be created or upgraded and one does.
+        StoreUnusable: empty, foreign, damaged, or of a newer release.
+        StorePermission: the file or its folder may not be read and written.
+        StoreFull, StoreError: the disk is full or fails.
+    """
+    real = real_place(path)
+    warn_of_network(real)
+    async with AsyncExitStack() as stack:
+        if exclusive:
+            stack.enter_context(held_alone(real))
+            await anyio.to_thread.run_sync(make_current, real)
+        elif not is_current(real):
+            with held_alone(real):
+                await anyio.to_thread.run_sync(make_current, real)
+        writer = await stack.enter_async_context(open_writer(real))
+        line = await stack.enter_async_context(open_reader(real))
+        view = await stack.enter_async_context(open_reader(real))
+        version = await writer.run(writes.data_version)
+        yield SqliteStore(writer=writer, line=line, view=view, clock=clock, data_version=version)

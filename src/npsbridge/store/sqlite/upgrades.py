@@ -1,0 +1,151 @@
+"""The shape of our SQLite files, as numbered upgrades from nothing to today.
+
+An upgrade and its number become true in one transaction, so a crash leaves the old shape or the new one. An upgrade
+that has been released is never edited; the next one is added behind it.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+APPLICATION_ID = 0x4E505342
+"""`NPSB`: the file header's word for whose file it is (SQLite's documentation, "Database File Format", 1.3.17)."""
+
+Upgrade = tuple[str, ...]
+
+JOURNAL: Upgrade = (
+    # AUTOINCREMENT here and for the outbox: the number of a purged row must never come back, since order and the
+    # caller's place in the queue are told by it.
+    """
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        connection TEXT NOT NULL,
+        origin TEXT NOT NULL CHECK (origin IN ('backfill', 'poll', 'webhook', 'import')),
+        count INTEGER NOT NULL CHECK (count >= 0),
+        received_at INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT
+    """,
+    # Apart from the journal, so that routing deletes ten bytes here instead of rewriting a body of 500 KB there.
+    """
+    CREATE TABLE unrouted (
+        journal_id INTEGER PRIMARY KEY REFERENCES journal (id),
+        count INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE TABLE checkpoints (connection TEXT PRIMARY KEY, checkpoint BLOB NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+ANSWERS: Upgrade = (
+    """
+    CREATE TABLE responses (
+        connection TEXT NOT NULL,
+        response_id TEXT NOT NULL,
+        revision INTEGER NOT NULL CHECK (revision >= 0),
+        milestones TEXT NOT NULL,
+        settle_at INTEGER,
+        email TEXT,
+        journal_id INTEGER,
+        content BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX responses_id ON responses (response_id, connection)",
+    "CREATE INDEX responses_email ON responses (email) WHERE email IS NOT NULL",
+    "CREATE INDEX responses_settling ON responses (settle_at) WHERE settle_at IS NOT NULL",
+    "CREATE TABLE newest (person TEXT PRIMARY KEY, answered_at INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    """
+    CREATE TABLE identities (
+        email TEXT PRIMARY KEY CHECK (email = lower(email)),
+        user_id TEXT,
+        anonymous_id TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+OUTBOX: Upgrade = (
+    """
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        connection TEXT NOT NULL,
+        person TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        subject TEXT,
+        state TEXT NOT NULL CHECK (
+            state IN ('queued', 'waiting', 'inflight', 'held', 'delivered', 'dead', 'filtered', 'duplicate', 'expired',
+                      'erased')
+        ),
+        attempts INTEGER NOT NULL DEFAULT 0,
+        reason TEXT,
+        created_at INTEGER NOT NULL,
+        next_attempt_at INTEGER,
+        settled_at INTEGER,
+        journal_id INTEGER,
+        body BLOB NOT NULL,
+        CHECK ((state = 'waiting') = (next_attempt_at IS NOT NULL))
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX outbox_message ON outbox (message_id, connection)",
+    "CREATE INDEX outbox_subject ON outbox (subject) WHERE subject IS NOT NULL",
+    # Every index below is partial: a row is in the few that its state needs, and a claim finds the next ready row of
+    # a connection in the same number of steps whether a thousand or a million wait behind it.
+    "CREATE INDEX outbox_queued ON outbox (connection) WHERE state = 'queued'",
+    "CREATE INDEX outbox_due ON outbox (connection, next_attempt_at) WHERE state = 'waiting'",
+    "CREATE INDEX outbox_waiting ON outbox (connection, person, next_attempt_at) WHERE state = 'waiting'",
+    "CREATE INDEX outbox_inflight ON outbox (connection, person) WHERE state = 'inflight'",
+    """
+    CREATE INDEX outbox_shelf ON outbox (connection, state)
+    WHERE state IN ('held', 'dead', 'filtered', 'duplicate', 'expired', 'erased')
+    """,
+    "CREATE INDEX outbox_finished ON outbox (state, settled_at) WHERE settled_at IS NOT NULL",
+)
+
+NOTES: Upgrade = (
+    "CREATE TABLE ledger (name TEXT PRIMARY KEY, amount INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    """
+    INSERT INTO ledger (name, amount)
+    VALUES ('accepted', 0), ('delivered', 0), ('dead', 0), ('filtered', 0), ('duplicate', 0), ('expired', 0),
+           ('erased', 0)
+    """,
+    """
+    CREATE TABLE health (
+        connection TEXT NOT NULL,
+        direction TEXT NOT NULL CHECK (direction IN ('pull', 'forward')),
+        state TEXT NOT NULL,
+        reason TEXT,
+        since INTEGER NOT NULL,
+        PRIMARY KEY (connection, direction)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE filler (content BLOB NOT NULL) STRICT",
+)
+
+UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES,)
+"""The n-th one leads from version n-1 to version n."""
+
+
+def upgrade(database: sqlite3.Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> None:
+    """Bring an open file to the newest version, one transaction for each step."""
+    while (version := version_of(database)) < len(upgrades):
+        _take_step(database, version + 1, upgrades[version])
+
+
+def version_of(database: sqlite3.Connection) -> int:
+    """The number of the last upgrade that the file has seen; 0 for a new file."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _take_step(database: sqlite3.Connection, number: int, statements: Upgrade) -> None:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in statements:
+            database.execute(statement)
+        # Pragmas take no parameters; both values are numbers of our own.
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
+        database.execute(f"PRAGMA user_version = {number:d}")
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise

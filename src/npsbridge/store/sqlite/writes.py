@@ -1,0 +1,135 @@
+"""What is written together: each function runs inside one transaction of the writer, which begins and ends it.
+
+A function may run again after a rollback, and changes nothing but the database.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from npsbridge.core.model import Identity, State
+from npsbridge.core.ports import Arrival, Health, Retention, Routing, Settlement, Shelved
+from npsbridge.store import ledger, rows
+from npsbridge.store.sqlite import statements as sql
+
+PURGED_ENTRIES: Final = 100
+PURGED_DELIVERIES: Final = 500
+"""Rows deleted at once; each chunk takes milliseconds, so that arrivals do not wait behind retention."""
+PROBE_BYTES: Final = 64 << 10
+"""Room for a page of responses."""
+
+
+class Append(NamedTuple):
+    """Arrivals and the checkpoint that is true with them."""
+
+    arrivals: Sequence[Arrival]
+    checkpoint: tuple[str, bytes] | None
+
+
+def append_all(database: sqlite3.Connection, appends: Sequence[Append]) -> list[None]:
+    """Journal what several callers hand in, in their order."""
+    arrivals = [arrival for append in appends for arrival in append.arrivals]
+    if arrivals:
+        (last,) = database.execute(sql.LAST_ARRIVAL).fetchone()
+        database.executemany(sql.ADD_ARRIVAL, map(rows.arrival_row, arrivals))
+        database.execute(sql.AWAIT_ROUTING, (last,))
+        _count(database, map(ledger.arrived, arrivals))
+    moved = [append.checkpoint for append in appends if append.checkpoint is not None]
+    database.executemany(sql.MOVE_CHECKPOINT, moved)
+    return [None] * len(appends)
+
+
+def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], now: int) -> None:
+    """Make routings true, in order, except those that are already."""
+    _count(database, [_apply(database, routing, now) for routing in routings if _is_news(database, routing)])
+
+
+def _is_news(database: sqlite3.Connection, routing: Routing) -> bool:
+    """Whether a routing is still to be made true; its journal entry is consumed by asking."""
+    if routing.journal_id is not None:
+        return database.execute(sql.END_WAITING, (routing.journal_id,)).rowcount == 1
+    keys = [(remembered.response.connection, remembered.response.id) for remembered in routing.responses]
+    settling = sum(database.execute(sql.IS_SETTLING, key).fetchone() is not None for key in keys)
+    return settling >= -routing.settling
+
+
+def _apply(database: sqlite3.Connection, routing: Routing, now: int) -> ledger.Entries:
+    source = routing.journal_id
+    database.executemany(sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
+    database.executemany(sql.NOTE_NEWEST, routing.newest.items())
+    owed = [rows.owed_row(planned, journal_id=source, now=now) for planned in routing.deliveries]
+    stored = database.executemany(sql.OWE, owed).rowcount if owed else 0
+    shelved = sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved)
+    return ledger.routed(routing, stored=stored, shelved=shelved)
+
+
+def shelve_page(database: sqlite3.Connection, item: Shelved, now: int) -> None:
+    """Shelve what never was a record of an arrival."""
+    if _is_shelved_anew(database, item, None, now):
+        _count(database, [ledger.page_shelved()])
+
+
+def _is_shelved_anew(database: sqlite3.Connection, item: Shelved, journal_id: int | None, now: int) -> bool:
+    if database.execute(sql.OWE, rows.shelf_row(item, journal_id=journal_id, now=now)).rowcount == 1:
+        return True
+    database.execute(sql.TRY_SHELF_AGAIN, (item.key, item.connection))
+    return False
+
+
+def settle_all(database: sqlite3.Connection, settlements: Sequence[Settlement], now: int) -> None:
+    """Record outcomes, in order."""
+    entries = []
+    for state, together in groupby(settlements, key=attrgetter("state")):
+        changed = database.executemany(sql.SETTLE, [rows.settlement_row(one, now=now) for one in together]).rowcount
+        entries.append(ledger.settled(state, changed))
+    _count(database, entries)
+
+
+def learn_all(database: sqlite3.Connection, identities: Sequence[Identity]) -> None:
+    """Remember the ids of those who have an email."""
+    known = [row for row in map(rows.identity_row, identities) if row[0] is not None]
+    database.executemany(sql.LEARN, known)
+
+
+def note_health(database: sqlite3.Connection, health: Health) -> None:
+    """Remember the state of one direction."""
+    noted = (health.connection, health.direction, health.state, health.reason, health.since)
+    database.execute(sql.NOTE_HEALTH, noted)
+
+
+def note_fact(database: sqlite3.Connection, name: str, value: str) -> None:
+    """Set a fact."""
+    database.execute(sql.NOTE_FACT, (name, value))
+
+
+def purge_some(database: sqlite3.Connection, retention: Retention, now: int) -> int:
+    """Delete a bounded number of rows past their retention; the ledger does not move."""
+    oldest = {"limit": PURGED_ENTRIES, "before": now - int(retention.journal * 1000)}
+    deleted = database.execute(sql.PURGE_JOURNAL, oldest).rowcount
+    for state in rows.FINISHED:
+        kept = retention.dead if state in {State.DEAD, State.EXPIRED} else retention.delivered
+        finished = {"state": state.value, "before": now - int(kept * 1000), "limit": PURGED_DELIVERIES}
+        deleted += database.execute(sql.PURGE_OUTBOX, finished).rowcount
+    return deleted
+
+
+def fill_and_empty(database: sqlite3.Connection) -> None:
+    """Write and take back as much as a page needs; a full disk or quota shows now instead of with the next page."""
+    database.execute(sql.FILL, (PROBE_BYTES,))
+    database.execute(sql.EMPTY)
+
+
+def data_version(database: sqlite3.Connection) -> int:
+    """A number that changes when another connection has written (SQLite's PRAGMA data_version)."""
+    (version,) = database.execute(sql.DATA_VERSION).fetchone()
+    return int(version)
+
+
+def _count(database: sqlite3.Connection, entries: Iterable[ledger.Entries]) -> None:
+    total: ledger.Entries = Counter()
+    for entry in entries:
+        total.update(entry)
+    database.executemany(sql.COUNT, [(amount, name) for name, amount in total.items() if amount])

@@ -1,0 +1,1 @@
+"""The two listeners: public (webhooks, tracking API) and admin (health, metrics)."""
