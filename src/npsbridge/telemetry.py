@@ -67,7 +67,12 @@ def _forms_of(secret: str) -> Iterator[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     yield secret
     yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
-    yield from (repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    yield from (
+        repr(secret)[1:-1],
+        repr(raw)[2:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+    )
     # Alone, and as the user or the password of HTTP Basic.
     for content in (raw, raw + b":", b":" + raw):
         for encoded in (base64.b64encode(content).decode(), base64.urlsafe_b64encode(content).decode()):

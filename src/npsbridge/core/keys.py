@@ -6,7 +6,6 @@ is said or when.
 
 import hashlib
 import uuid
-from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
@@ -20,13 +19,7 @@ _DIGEST_CHARACTERS: Final = 40
 _SAID_ONCE: Final = frozenset({Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED, Kind.VIEWED})
 
 
-class ExtraKind(StrEnum):
-    """What the vocabularies of EVENTS__ALSO say beyond `Kind`."""
-
-    QUESTION = "question"
-
-
-def said_once(kind: Kind | ExtraKind) -> bool:
+def said_once(kind: Kind) -> bool:
     """Whether a call of this kind goes out once in the life of a response, whatever its revision."""
     return kind in _SAID_ONCE
 
@@ -56,7 +49,7 @@ def write_key_fingerprint(write_key: str) -> str:
 
 
 def message_id(  # noqa: PLR0917 -- the parts in the order in which contract and golden file list them
-    write_key: str, platform: str, connection: str, response_id: str, kind: Kind | ExtraKind, revision: int
+    write_key: str, platform: str, connection: str, response_id: str, kind: Kind, revision: int
 ) -> str:
     """The messageId of one call about one revision of a response: 44 ASCII characters.
 

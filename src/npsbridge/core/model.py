@@ -69,6 +69,8 @@ class Response(Record, frozen=True, kw_only=True):
     """The vendor's own flag that the whole survey was filled in."""
     dismissed: bool = False
     """The vendor says that the survey was closed without an answer."""
+    viewed: bool = False
+    """No answer at all: the vendor says that a survey request was opened. `id` is the request's, `created_at` when."""
 
     @property
     def changed_at(self) -> datetime:
@@ -93,6 +95,8 @@ class Kind(StrEnum):
     COMPLETED = "completed"
     CLOSED = "closed"
     VIEWED = "viewed"
+    QUESTION = "question"
+    """Said only in the vocabulary that EVENTS__ALSO adds."""
 
 
 class Emission(Record, frozen=True, kw_only=True):
@@ -147,6 +151,28 @@ class Delivery(Record, frozen=True, kw_only=True):
     """What it speaks of: `<connection>/<response id>`."""
 
 
+class ArchiveRow(Record, frozen=True, kw_only=True):
+    """A survey answer from an exported file, before a platform puts it into the shape of its own objects."""
+
+    id: str
+    created_at: datetime
+    survey_type: str = "nps"
+    score: int | float | None = None
+    comment: str | None = None
+    updated_at: datetime | None = None
+    permalink: str | None = None
+    person_id: str | None = None
+    user_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    campaign_id: str | None = None
+    campaign_name: str | None = None
+    channel: str | None = None
+    tags: list[str] | None = None
+    properties: dict[str, str] = msgspec.field(default_factory=dict)
+    """Every further column by its header."""
+
+
 class PlannedDelivery(Record, frozen=True, kw_only=True):
     """A delivery before the store has given it a number."""
 
@@ -159,3 +185,5 @@ class PlannedDelivery(Record, frozen=True, kw_only=True):
     """What it speaks of: `<connection>/<response id>`, for tracing."""
     not_before: int | None = None
     """Milliseconds since 1970; None means at once."""
+    filtered_because: str | None = None
+    """Why it is not to be sent at all; it is then kept and counted as filtered."""

@@ -329,6 +329,35 @@ class Receiver(Protocol):
         """The records a request carries; empty for a kind of news that is not ours. Raises BadRecord."""
 
 
+class Heard(Record, frozen=True, kw_only=True):
+    """What an unsigned webhook tells."""
+
+    records: list[bytes] = msgspec.field(default_factory=list)
+    """The platform's own objects that count as they stand, because the API cannot tell."""
+    hints: list[str] = msgspec.field(default_factory=list)
+    """What to read back from the API, in words that only the platform's own source understands (an id, an email)."""
+
+
+class TokenReceiver(Protocol):
+    """Understands the webhooks of a vendor that signs nothing: the last part of the URL is the secret."""
+
+    token: str
+    """What the URL must end with."""
+
+    def hear(self, raw: bytes) -> Heard:
+        """What a request tells; nothing for a kind of news that is not ours. Raises BadRecord."""
+
+
+class Lookup(Protocol):
+    """A source that can read single responses back."""
+
+    async def look_up(self, hints: Sequence[str]) -> list[bytes]:
+        """The platform's own objects that the hints speak of; what is not there any more is left out.
+
+        Raises VendorError; the hints are then asked for again.
+        """
+
+
 class Destination(Protocol):
     """Takes deliveries to a platform."""
 

@@ -12,7 +12,7 @@ import orjson
 from msgspec import UNSET
 
 from npsbridge.core.identity import carries_traits
-from npsbridge.core.keys import ExtraKind, well_formed
+from npsbridge.core.keys import well_formed
 from npsbridge.core.model import Answer, Campaign, Emission, Kind, Record, Response
 from npsbridge.core.ports import RememberedResponse
 from npsbridge.core.revise import comment_of, nps_rating, same_content
@@ -56,7 +56,12 @@ def milestones(response: Response, previous: RememberedResponse | None = None) -
     must not tell history again.
     """
     before = _already_said(previous)
-    reached = {Kind.ANSWERED: _is_answered, Kind.COMPLETED: _is_completed, Kind.CLOSED: _is_closed}
+    reached = {
+        Kind.ANSWERED: _is_answered,
+        Kind.COMPLETED: _is_completed,
+        Kind.CLOSED: _is_closed,
+        Kind.VIEWED: _is_viewed,
+    }
     return tuple(kind for kind, has_reached in reached.items() if kind in before or has_reached(response))
 
 
@@ -72,8 +77,14 @@ def _is_closed(response: Response) -> bool:
     return response.survey_type == "nps" and response.dismissed and not _is_completed(response)
 
 
+def _is_viewed(response: Response) -> bool:
+    return response.survey_type == "nps" and response.viewed
+
+
 def _is_submitted(response: Response) -> bool:
-    """A survey that was closed untouched is no submission; anything else that arrives as a response is one."""
+    """A survey opened, or closed untouched, is no submission; anything else that arrives as a response is one."""
+    if response.viewed:
+        return False
     has_answers = response.answers is not UNSET and len(response.answers) > 0
     return not response.dismissed or response.score is not None or comment_of(response) is not None or has_answers
 
@@ -96,26 +107,19 @@ def kinds(
     """
     identify = (Kind.IDENTIFY,) if is_newest and carries_traits(response) else ()
     submit = (Kind.SUBMIT,) if _is_submitted(response) else ()
+    question = (Kind.QUESTION,) if DELIGHTED_SOURCE in rules.also and submit else ()
     before = _already_said(previous)
     reached = tuple(kind for kind in milestones(response) if kind not in before)
+    everything = (*identify, *submit, *reached, *question)
     if previous is None or previous.revision == 0:
-        said = (*identify, *submit, *reached)
+        said = everything
     elif same_content(previous.response, response):
         # Only a flag of the vendor has come. That is no edit, so EVENTS__ON_UPDATE has no say in it.
         said = reached
     else:
-        by_rule = {"emit": (*identify, *submit, *reached), "traits": identify, "ignore": ()}
-        said = by_rule[rules.on_update]
-    return tuple(kind for kind in said if kind is Kind.IDENTIFY or EVENT_NAMES[kind] in rules.names)
-
-
-def extra_kinds(emission: Emission, rules: EventRules) -> tuple[ExtraKind, ...]:
-    """What the further vocabularies of EVENTS__ALSO say of an emission, after its own kinds."""
-    is_told = emission.revision == 1 or rules.on_update == "emit"
-    is_view = Kind.VIEWED in emission.kinds
-    if DELIGHTED_SOURCE in rules.also and is_told and not is_view and _is_submitted(emission.response):
-        return (ExtraKind.QUESTION,)
-    return ()
+        said = {"emit": everything, "traits": identify, "ignore": ()}[rules.on_update]
+    unnamed = (Kind.IDENTIFY, Kind.QUESTION)
+    return tuple(kind for kind in said if kind in unnamed or EVENT_NAMES[kind] in rules.names)
 
 
 # --- how it is said ---------------------------------------------------------------------------------------------
@@ -123,7 +127,7 @@ def extra_kinds(emission: Emission, rules: EventRules) -> tuple[ExtraKind, ...]:
 
 def call(
     emission: Emission,
-    kind: Kind | ExtraKind,
+    kind: Kind,
     *,
     integrations: Mapping[str, Any] | None,
     library_version: str,
@@ -134,8 +138,8 @@ def call(
     is when the survey was opened.
 
     Raises:
-        ValueError: the emission has no id to go out under, or a time in it has no zone.
-        LookupError: an identify of a response that has no NPS score.
+        ValueError: the emission has no id to go out under, a time in it has no zone, or an identify is asked of a
+            response that has no NPS score.
     """
     message = _head(emission, kind)
     if kind is Kind.IDENTIFY:
@@ -148,7 +152,7 @@ def call(
     return message
 
 
-def _head(emission: Emission, kind: Kind | ExtraKind) -> Call:
+def _head(emission: Emission, kind: Kind) -> Call:
     message: Call = {"type": "identify"} if kind is Kind.IDENTIFY else {"type": "track", "event": _event_name(kind)}
     identity = emission.identity
     if identity.user_id:
@@ -161,8 +165,8 @@ def _head(emission: Emission, kind: Kind | ExtraKind) -> Call:
     return message
 
 
-def _event_name(kind: Kind | ExtraKind) -> str:
-    return QUESTION_EVENT if isinstance(kind, ExtraKind) else EVENT_NAMES[kind]
+def _event_name(kind: Kind) -> str:
+    return QUESTION_EVENT if kind is Kind.QUESTION else EVENT_NAMES[kind]
 
 
 def _said_at(emission: Emission) -> datetime:
@@ -173,13 +177,13 @@ def _said_at(emission: Emission) -> datetime:
     return max(response.created_at, response.updated_at)
 
 
-def _context(emission: Emission, kind: Kind | ExtraKind, library_version: str) -> Call:
+def _context(emission: Emission, kind: Kind, library_version: str) -> Call:
     context: Call = {"library": {"name": LIBRARY_NAME, "version": library_version}}
     if kind is Kind.IDENTIFY:
         # A survey answer that a poll brought is no visit: it must not touch "last seen".
         context["active"] = False
     traits: Call = {"email": emission.identity.email} if emission.identity.email else {}
-    if isinstance(kind, ExtraKind) and emission.response.person.id:
+    if kind is Kind.QUESTION and emission.response.person.id:
         traits[f"{emission.response.platform}_person_id"] = emission.response.person.id
     if traits:
         context["traits"] = traits
@@ -190,7 +194,7 @@ def _traits(response: Response) -> Call:
     """A null comment is said on purpose: last year's comment beside a new score would be wrong."""
     rating = nps_rating(response)
     if rating is None:
-        raise LookupError("only an NPS response with a score has traits")
+        raise ValueError("only an NPS response with a score has traits")
     return {
         "NPS_rating": rating,
         "NPS_comment": comment_of(response),
@@ -198,8 +202,8 @@ def _traits(response: Response) -> Call:
     }
 
 
-def _properties(emission: Emission, kind: Kind | ExtraKind) -> Call:
-    if isinstance(kind, ExtraKind):
+def _properties(emission: Emission, kind: Kind) -> Call:
+    if kind is Kind.QUESTION:
         return _question_properties(emission.response)
     response = emission.response
     properties: Call = {

@@ -1,11 +1,12 @@
 """What a platform's file exports: one record that says how to build its parts."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Destination, Finding, Parser, Receiver, Source
+from npsbridge.core.model import ArchiveRow
+from npsbridge.core.ports import Destination, Finding, Parser, Receiver, Source, TokenReceiver
 from npsbridge.net.client import HttpClient
 from npsbridge.settings import PlatformSettings
 
@@ -38,6 +39,12 @@ class Platform(Generic[S]):
     parse: Parser | None = None
     source: Callable[[Wiring[S]], Source] | None = None
     receiver: Callable[[Wiring[S]], Receiver] | None = None
+    hook: Callable[[Wiring[S]], TokenReceiver] | None = None
+    """For vendors that sign nothing; only asked for when the connection has a webhook token."""
+    compose: Callable[[ArchiveRow], bytes] | None = None
+    """An archived answer as one of the platform's own objects, so that `parse` reads it like a polled one (pure)."""
+    frozen: Callable[[S], Mapping[str, str]] = lambda _settings: {}
+    """Settings, by field name, that must not change once something was delivered."""
     destination: Callable[[Wiring[S]], Destination] | None = None
     requests_per_minute: Callable[[S], float] = lambda _settings: 0.0
     """The rate limit of everything that talks to the account; 0 for none."""

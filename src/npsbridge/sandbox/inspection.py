@@ -91,7 +91,7 @@ async def read_json(request: web.Request, kind: type[T]) -> T:
 
 def refusal(reason: str) -> web.HTTPBadRequest:
     """What is wrong with a request to `/__sim/`, ready to be raised."""
-    return web.HTTPBadRequest(body=msgspec.json.encode({"error": reason}), content_type="application/json")
+    return web.HTTPBadRequest(text=msgspec.json.encode({"error": reason}).decode(), content_type="application/json")
 
 
 def latest(things: Sequence[T], request: web.Request) -> Sequence[T]:

@@ -30,6 +30,11 @@ TrueAnswer = Callable[[], Awaitable[web.Response]]
 
 _LINGER_NOT = struct.pack("ii", 1, 0)
 _SPACES = b" " * 2**20
+_GZIP_HEADER = 10
+
+
+class NoAnswer(web.Response):
+    """Satisfies the server after the connection was broken; never sent."""
 
 
 async def play(fault: Fault, request: web.Request, true_answer: TrueAnswer, script: FaultScript) -> web.StreamResponse:
@@ -79,7 +84,11 @@ async def _distort(
 async def _cut(fault: CutConnection, request: web.Request, answer: web.Response, body: bytes) -> web.StreamResponse:
     stream = await _announce(request, answer, len(body))
     await stream.write(body[: int(len(body) * fault.keep)])
-    return reset(request) if fault.abrupt else _close(request)
+    if fault.abrupt:
+        reset(request)
+    elif request.transport is not None:
+        request.transport.close()
+    return stream
 
 
 async def _drip(fault: Drip, request: web.Request, answer: web.Response, script: FaultScript) -> web.StreamResponse:
@@ -105,21 +114,15 @@ async def _announce(request: web.Request, answer: web.Response, length: int) -> 
     return stream
 
 
-def reset(request: web.Request) -> web.Response:
-    """Reset the connection (TCP RST); what is returned only satisfies the server and is never sent."""
+def reset(request: web.Request) -> NoAnswer:
+    """Reset the connection (TCP RST)."""
     transport = request.transport
     if transport is not None:
         connection: socket.socket | None = transport.get_extra_info("socket")
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         transport.abort()
-    return web.Response()
-
-
-def _close(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        request.transport.close()
-    return web.Response()
+    return NoAnswer()
 
 
 def packed(body: bytes) -> web.Response:
@@ -137,8 +140,8 @@ def gzip_bomb(decoded_bytes: int) -> bytes:
 
 
 def _broken(stream: bytes) -> bytes:
-    middle = max(10, len(stream) // 2)
-    return stream[:middle] + bytes(byte ^ 0xFF for byte in stream[middle : middle + 4]) + stream[middle + 4 : -8]
+    """The first block is of the one type that deflate has not defined, so every reader must notice."""
+    return stream[:_GZIP_HEADER] + bytes([stream[_GZIP_HEADER] | 0b110]) + stream[_GZIP_HEADER + 1 :]
 
 
 def _body_of(answer: web.Response) -> bytes:

@@ -16,7 +16,7 @@ from aiohttp import web
 from npsbridge.clock import Clock
 from npsbridge.sandbox.faults import Fault, FaultScript, ResetBeforeReading
 from npsbridge.sandbox.inspection import INSPECTION, inspection_routes
-from npsbridge.sandbox.misbehaviour import play
+from npsbridge.sandbox.misbehaviour import NoAnswer, play
 from npsbridge.sandbox.request_log import RecordedRequest, RequestLog
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -64,6 +64,7 @@ class LookAlike:
         self.requests = RequestLog()
         self._port = port
         self._runner: web.AppRunner | None = None
+        self._news = asyncio.Event()
 
     # --- what a look-alike adds -----------------------------------------------------------------------------------
 
@@ -137,6 +138,16 @@ class LookAlike:
     ) -> None:
         await self.stop()
 
+    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait until `condition` holds; it is looked at whenever a request was read, and when it was answered.
+
+        Raises:
+            TimeoutError: It does not hold after `seconds`.
+        """
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await self._news.wait()
+
     # --- requests -------------------------------------------------------------------------------------------------
 
     def _application(self) -> web.Application:
@@ -152,11 +163,17 @@ class LookAlike:
         record = RecordedRequest(method=request.method, target=request.raw_path, headers=request.headers, at=self.now())
         fault = self.faults.take(record.method, record.target)
         record.fault = None if fault is None else str(fault.__struct_config__.tag)
-        if not isinstance(fault, ResetBeforeReading):
-            async with asyncio.timeout(READ_SECONDS):
-                record.raw = await request.read()
-        self.requests.add(record)
-        return self._stamped(record, await self._answer(fault, request, handler))
+        try:
+            if not isinstance(fault, ResetBeforeReading):
+                async with asyncio.timeout(READ_SECONDS):
+                    record.raw = await request.read()
+        finally:
+            self.requests.add(record)
+            self._tell()
+        try:
+            return self._stamped(record, await self._answer(fault, request, handler))
+        finally:
+            self._tell()
 
     async def _answer(self, fault: Fault | None, request: web.Request, handler: Handler) -> web.StreamResponse:
         async def true_answer() -> web.Response:
@@ -167,8 +184,12 @@ class LookAlike:
 
         return await (true_answer() if fault is None else play(fault, request, true_answer, self.faults))
 
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
     def _stamped(self, record: RecordedRequest, answer: web.StreamResponse) -> web.StreamResponse:
         if not answer.prepared:
             answer.headers["Date"] = formatdate(self.now(), usegmt=True)
-        record.status = answer.status
+        record.status = None if isinstance(answer, NoAnswer) else answer.status
         return answer

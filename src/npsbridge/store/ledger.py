@@ -23,6 +23,7 @@ that no decision accounts for, is therefore missing on one side only, and `Ledge
 """
 
 from collections import Counter
+from collections.abc import Iterable
 
 from npsbridge.core.model import State
 from npsbridge.core.ports import Arrival, Routing
@@ -32,9 +33,9 @@ Entries = Counter[str]
 """By name of the ledger's line: what is added to it."""
 
 
-def arrived(arrival: Arrival) -> Entries:
-    """What an arrival adds."""
-    return Counter(accepted=arrival.count)
+def arrived(arrivals: Iterable[Arrival]) -> Entries:
+    """What arrivals add."""
+    return Counter(accepted=sum(arrival.count for arrival in arrivals))
 
 
 def routed(routing: Routing, *, stored: int, shelved: int) -> Entries:

@@ -66,6 +66,12 @@ def test_i15_the_traits_comment_is_cut_without_another_trait() -> None:
     assert traits.keys() == {"NPS_rating", "NPS_comment"}
 
 
+def test_i15_a_comment_goes_to_the_last_character_before_anything_is_dropped() -> None:
+    message = track(comment="x" * 100, tags=["billing"])
+    only_room_for_none = size(track(comment="", tags=["billing"], comment_truncated=True))
+    assert fitted(message, only_room_for_none) == {"comment": "", "comment_truncated": True, "tags": ["billing"]}
+
+
 def test_i15_the_handed_in_call_is_left_alone() -> None:
     message = track(comment="x" * 40_000, tags=["y" * 40_000])
     fit(message)
@@ -130,8 +136,8 @@ def test_lone_surrogates_become_replacement_characters_in_values_and_names() -> 
 
 
 def test_integers_beyond_64_bits_become_text() -> None:
-    assert fitted(track(person_properties={"n": 2**64, "m": 2**63, "yes": True})) == {
-        "person_properties": {"n": str(2**64), "m": 2**63, "yes": True}
+    assert fitted(track(person_properties={"n": 2**64, "m": -(2**63), "yes": True})) == {
+        "person_properties": {"n": str(2**64), "m": -(2**63), "yes": True}
     }
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from npsbridge.core.keys import (
     MESSAGE_ID_LIMIT,
-    ExtraKind,
     message_id,
     normalised_email,
     person_uuid,
@@ -23,7 +22,7 @@ from npsbridge.core.model import Kind
 
 GOLDEN = Path(__file__).parent / "golden"
 ONCE = [Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED, Kind.VIEWED]
-AGAIN = [Kind.IDENTIFY, Kind.SUBMIT, ExtraKind.QUESTION]
+AGAIN = [Kind.IDENTIFY, Kind.SUBMIT, Kind.QUESTION]
 
 
 def golden(name: str) -> list[dict[str, Any]]:
@@ -31,8 +30,8 @@ def golden(name: str) -> list[dict[str, Any]]:
     return vectors
 
 
-def kind_named(name: str) -> Kind | ExtraKind:
-    return ExtraKind(name) if name in set(ExtraKind) else Kind(name)
+def kind_named(name: str) -> Kind:
+    return Kind(name)
 
 
 def submit_id(**other: Any) -> str:
@@ -60,7 +59,7 @@ def test_i12_made_up_anonymous_ids_are_those_of_every_earlier_release(vector: di
 
 
 def test_i12_the_golden_file_knows_every_kind() -> None:
-    assert {vector["kind"] for vector in golden("message_ids.json")} == {*Kind, *ExtraKind}
+    assert {vector["kind"] for vector in golden("message_ids.json")} == set(Kind)
 
 
 ANY_TEXT = st.text(st.characters())
@@ -68,11 +67,11 @@ ANY_TEXT = st.text(st.characters())
 
 @given(ANY_TEXT, ANY_TEXT, st.sampled_from([*ONCE, *AGAIN]), st.integers(1, 10**6))
 def test_i12_a_message_id_is_short_ascii_whatever_goes_in(
-    write_key: str, response_id: str, kind: Kind | ExtraKind, revision: int
+    write_key: str, response_id: str, kind: Kind, revision: int
 ) -> None:
     written = submit_id(write_key=write_key, response_id=response_id, kind=kind, revision=revision)
     assert re.fullmatch(r"nps-[0-9a-f]{40}", written)
-    assert len(written) <= MESSAGE_ID_LIMIT
+    assert len(written) <= MESSAGE_ID_LIMIT == 64
 
 
 PARTS = st.tuples(st.text("ab:,1"), st.text("ab:,1"), st.text("ab:,1"), st.text("ab:,1"))
@@ -91,7 +90,7 @@ def test_i12_what_is_said_once_has_one_id_at_every_revision(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", AGAIN)
-def test_what_is_said_of_each_revision_has_an_id_for_each(kind: Kind | ExtraKind) -> None:
+def test_what_is_said_of_each_revision_has_an_id_for_each(kind: Kind) -> None:
     assert not said_once(kind)
     assert submit_id(kind=kind, revision=7) != submit_id(kind=kind, revision=1)
 

@@ -144,10 +144,10 @@ def test_another_name_or_email_alone_is_stored_without_emission(person: dict[str
 
 
 def test_a_person_keeps_the_ids_that_a_later_version_leaves_out() -> None:
-    known = remembered(response(person=Respondent(id="7", email="ana@example.org", user_id="u_1")))
-    verdict = judge(response(person=Respondent(name="Ana"), score=1), known)
+    ids = Respondent(id="7", email="ana@example.org", user_id="u_1", anonymous_id="a_1")
+    verdict = judge(response(person=Respondent(name="Ana"), score=1), remembered(response(person=ids)))
     assert isinstance(verdict, Revised)
-    assert verdict.response.person == Respondent(id="7", email="ana@example.org", name="Ana", user_id="u_1")
+    assert verdict.response.person == msgspec.structs.replace(ids, name="Ana")
 
 
 def test_an_earlier_time_with_the_same_content_is_a_duplicate_and_stores_nothing() -> None:
@@ -168,6 +168,13 @@ def test_f32_a_webhook_of_the_same_second_cannot_take_a_comment_away(blank: str 
 def test_f32_a_webhook_of_the_same_second_can_bring_a_comment() -> None:
     verdict = judge(RESPONSE, remembered(response(comment=None)), Origin.WEBHOOK)
     assert verdict == Revised(response=RESPONSE, revision=2)
+
+
+@pytest.mark.parametrize("comment", [None, "Fast"])
+def test_f32_a_webhook_of_the_same_second_that_takes_no_comment_away_is_an_edit(comment: str | None) -> None:
+    known = remembered(response(comment=comment))
+    incoming = response(comment=comment, score=2)
+    assert judge(incoming, known, Origin.WEBHOOK) == Revised(response=incoming, revision=2)
 
 
 def test_a_webhook_of_a_later_second_can_take_a_comment_away() -> None:

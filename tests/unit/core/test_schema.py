@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from npsbridge.core.identity import resolve
-from npsbridge.core.keys import ExtraKind, message_id
+from npsbridge.core.keys import message_id
 from npsbridge.core.model import Answer, Campaign, Emission, Identity, Kind, Respondent, Response
 from npsbridge.core.schema import schema, schema_text
-from npsbridge.core.translate import Call, EventRules, call, extra_kinds, fit, kinds
+from npsbridge.core.translate import Call, EventRules, call, fit, kinds
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 RESPONSE = Response(
@@ -37,14 +37,14 @@ RESPONSE = Response(
 )
 
 
-def message(emission: Emission, kind: Kind | ExtraKind) -> Call:
+def message(emission: Emission, kind: Kind) -> Call:
     response = emission.response
     made = call(emission, kind, integrations={"All": True}, library_version="1.2.3")
     made["messageId"] = message_id("key", response.platform, response.connection, response.id, kind, emission.revision)
     return made
 
 
-def a_call(kind: Kind | ExtraKind) -> Call:
+def a_call(kind: Kind) -> Call:
     identity = Identity(user_id="u_1", email="ana@example.org")
     return message(Emission(response=RESPONSE, revision=1, identity=identity, is_newest=True, kinds=()), kind)
 
@@ -58,8 +58,8 @@ def test_the_text_is_the_document_as_it_ships() -> None:
     assert orjson.loads(schema_text()) == schema()
 
 
-@pytest.mark.parametrize("kind", [*Kind, *ExtraKind])
-def test_every_kind_of_call_is_valid(kind: Kind | ExtraKind) -> None:
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_call_is_valid(kind: Kind) -> None:
     VALIDATOR.validate(a_call(kind))
 
 
@@ -91,7 +91,7 @@ def with_value(path: str, value: Any) -> Callable[[Call], None]:
     return spoil
 
 
-WRONG: dict[str, tuple[Kind | ExtraKind, Callable[[Call], None]]] = {
+WRONG: dict[str, tuple[Kind, Callable[[Call], None]]] = {
     "score as text": (Kind.SUBMIT, with_value("properties.score", "9")),
     "score as boolean": (Kind.SUBMIT, with_value("properties.score", True)),
     "no score": (Kind.SUBMIT, without("properties.score")),
@@ -132,8 +132,8 @@ WRONG: dict[str, tuple[Kind | ExtraKind, Callable[[Call], None]]] = {
     "traits without comment": (Kind.IDENTIFY, without("traits.NPS_comment")),
     "identify that counts as a visit": (Kind.IDENTIFY, without("context.active")),
     "identify with properties": (Kind.IDENTIFY, with_value("properties", {})),
-    "an invented answer": (ExtraKind.QUESTION, with_value("properties.survey_question_answer", "9")),
-    "survey type in small letters": (ExtraKind.QUESTION, with_value("properties.survey_type", "nps")),
+    "an invented answer": (Kind.QUESTION, with_value("properties.survey_question_answer", "9")),
+    "survey type in small letters": (Kind.QUESTION, with_value("properties.survey_type", "nps")),
 }
 
 
@@ -180,6 +180,5 @@ def test_f34_every_call_of_every_response_is_valid(
     identity = resolve(response, None, allow_email_user_id=allow)
     said = kinds(response, None, is_newest=is_newest, rules=rules)
     emission = Emission(response=response, revision=revision, identity=identity, is_newest=is_newest, kinds=said)
-    told: list[Kind | ExtraKind] = [*said, *extra_kinds(emission, rules)]
-    for kind in told:
+    for kind in said:
         VALIDATOR.validate(orjson.loads(fit(message(emission, kind))))

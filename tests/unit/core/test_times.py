@@ -30,5 +30,9 @@ def test_milliseconds_are_exact_in_any_century(count: int) -> None:
     assert milliseconds(EPOCH + timedelta(milliseconds=count)) == count
 
 
+def test_milliseconds_count_from_1970() -> None:
+    assert milliseconds(datetime(2026, 3, 4, 10, 20, 30, tzinfo=UTC)) == 1_772_619_630_000
+
+
 def test_milliseconds_are_rounded_down() -> None:
     assert milliseconds(EPOCH + timedelta(microseconds=1_999)) == 1

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from npsbridge.core.keys import ExtraKind
 from npsbridge.core.model import Answer, Campaign, Emission, Identity, Kind, Respondent, Response
 from npsbridge.core.ports import RememberedResponse
 from npsbridge.core.translate import (
@@ -16,7 +15,6 @@ from npsbridge.core.translate import (
     EventRules,
     call,
     category,
-    extra_kinds,
     kinds,
     milestones,
 )
@@ -52,7 +50,7 @@ def said(
 
 
 def told(
-    kind: Kind | ExtraKind, of: Response = RESPONSE, *, identity: Identity = IDENTITY, revision: int = 1, **other: Any
+    kind: Kind, of: Response = RESPONSE, *, identity: Identity = IDENTITY, revision: int = 1, **other: Any
 ) -> Call:
     emission = Emission(response=of, revision=revision, identity=identity, is_newest=True, kinds=())
     return call(emission, kind, **({"integrations": None, "library_version": "1.2.3"} | other))
@@ -170,7 +168,7 @@ def test_the_rating_is_an_integer_even_if_the_vendor_sends_a_float() -> None:
 
 
 def test_a_response_without_score_has_no_traits_to_tell() -> None:
-    with pytest.raises(LookupError):
+    with pytest.raises(ValueError, match="only an NPS response"):
         told(IDENTIFY, response(score=None))
 
 
@@ -212,6 +210,7 @@ def test_a_track_carries_what_the_vendor_knows_beyond_that() -> None:
     assert list(properties)[-5:] == ["campaign", "channel", "tags", "answers", "person_properties"]
     assert properties["campaign"] == {"id": "c1", "name": None}
     assert properties["answers"] == [{"question": "Why?", "answer": 3}, {"question": "Which?", "answer": ["a", "b"]}]
+    assert isinstance(properties["answers"][0]["answer"], int)
     assert properties["person_properties"] == {"plan": "team"}
 
 
@@ -287,33 +286,34 @@ def test_a_viewed_survey_has_a_request_and_no_response() -> None:
 # --- Delighted's own vocabulary ---------------------------------------------------------------------------------
 
 
-def extra(of: Response = RESPONSE, *, revision: int = 1, said_too: tuple[Kind, ...] = (), **rules: Any) -> object:
-    emission = Emission(response=of, revision=revision, identity=IDENTITY, is_newest=True, kinds=said_too)
-    return extra_kinds(emission, EventRules(**({"also": frozenset({DELIGHTED_SOURCE})} | rules)))
+ALSO = frozenset({DELIGHTED_SOURCE})
 
 
 def test_the_question_event_is_said_only_when_asked_for() -> None:
-    assert extra() == (ExtraKind.QUESTION,)
-    assert extra(also=frozenset()) == ()
+    assert said(RESPONSE, also=ALSO) == (IDENTIFY, SUBMIT, ANSWERED, Kind.QUESTION)
+    assert Kind.QUESTION not in said(RESPONSE)
 
 
 def test_the_question_event_does_not_depend_on_the_other_names() -> None:
-    assert extra(names=frozenset()) == (ExtraKind.QUESTION,)
+    assert said(response(survey_type="csat"), names=frozenset(), also=ALSO) == (Kind.QUESTION,)
 
 
 @pytest.mark.parametrize(("on_update", "is_said"), [("emit", True), ("traits", False), ("ignore", False)])
 def test_the_question_event_of_an_edit_follows_the_rule_for_edits(on_update: str, *, is_said: bool) -> None:
-    assert extra(revision=2, on_update=on_update) == ((ExtraKind.QUESTION,) if is_said else ())
+    assert (Kind.QUESTION in said(response(score=1), remembered(RESPONSE), on_update=on_update, also=ALSO)) is is_said
 
 
-def test_neither_a_view_nor_a_closed_survey_answers_a_question() -> None:
-    assert extra(said_too=(Kind.VIEWED,)) == ()
-    assert extra(response(score=None, dismissed=True)) == ()
+def test_a_flag_alone_answers_no_question_again() -> None:
+    assert said(response(completed=True), remembered(RESPONSE), also=ALSO) == (COMPLETED,)
+
+
+def test_a_closed_survey_answers_no_question() -> None:
+    assert said(response(score=None, dismissed=True), also=ALSO) == (CLOSED,)
 
 
 def test_the_question_event_speaks_as_delighted_did() -> None:
     full = response(campaign=Campaign(id="c1", name="Spring"), channel="email", tags=["billing"], permalink="https://x")
-    message = told(ExtraKind.QUESTION, full)
+    message = told(Kind.QUESTION, full)
     assert message["event"] == "Survey Question Answered"
     assert message["context"]["traits"] == {"email": "ana@example.org", "delighted_person_id": "70114"}
     assert message["properties"] == {

@@ -202,7 +202,7 @@ def test_a_state_directory_that_no_store_can_be_in_is_a_fault(faults: Faults, fo
 class BrokenSettings(PlatformSettings):
     """A platform from outside whose check does not expect what it gets."""
 
-    labels: list[str] = []
+    labels: tuple[str, ...] = ()
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -211,7 +211,7 @@ class BrokenSettings(PlatformSettings):
 
 
 def test_a_platform_whose_own_check_breaks_is_a_fault_and_no_crash() -> None:
-    with pytest.raises(ConfigurationError, match="NPSBRIDGE_BROKEN__: .*TypeError"):
+    with pytest.raises(ConfigurationError, match=r"NPSBRIDGE_BROKEN__: .*TypeError"):
         load_settings({"broken": BrokenSettings}, environ={"NPSBRIDGE_BROKEN__LABELS": "[]"})
 
 

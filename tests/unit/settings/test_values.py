@@ -209,5 +209,5 @@ def test_a_secret_that_no_header_can_carry_is_refused(text: str) -> None:
     "text", ["{", "NaN", "[Infinity]", '{"a":1,"a":2}', r'"\ud800"', "[" * 100_000, "9" * 5000, ""]
 )
 def test_json_is_read_strictly(text: str) -> None:
-    with pytest.raises(ValueError, match="^(is|holds) "):
+    with pytest.raises(ValueError, match=r"^(is|holds) "):
         decode_json(text)

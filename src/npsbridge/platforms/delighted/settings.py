@@ -34,6 +34,12 @@ class DelightedSettings(SurveySettings):
     overlap: float = Field(300.0, ge=0, description="How much of the time already read is read again in each round.")
     rate_limit: float = Field(600.0, ge=0, description="Requests a minute to this account; 0 for no limit.")
 
+    on_unknown: Literal["verify", "hold", "resend", "drop"] = Field(
+        "verify",
+        description="A survey request whose fate is unknown: verify (ask the vendor), hold, resend or drop.",
+        examples=["verify"],
+    )
+
     @field_validator("surveys", mode="before")
     @classmethod
     def _names_alone(cls, value: object) -> object:

@@ -71,10 +71,11 @@ class PeopleApi:
         return json_answer(answer, HTTPStatus.OK if known else self._account.switches.created_status)
 
     def _upsert(self, known: Person | None, sending: Sending) -> Person:
-        if known is not None:
-            return self._account.people.change(known.id, **sending.changes)
-        fields = {"email": sending.email, "phone_number": sending.phone_number, **sending.changes}
-        return self._account.people.add(created_at=self._account.second(), **fields)
+        if known is None:
+            fields = {"email": sending.email, **sending.changes}
+            return self._account.people.add(created_at=self._account.second(), **fields)
+        email = sending.changes.get("email") or known.email or sending.email
+        return self._account.people.change(known.id, **{**sending.changes, "email": email})
 
     def _ask_survey(self, person: Person, sending: Sending) -> int | None:
         now = self._account.second()
@@ -212,7 +213,11 @@ def _addressee(sending: Sending, account: Account) -> Person | None:
     """The known person that is meant; raises ApiError if a new identifier belongs to somebody else."""
     people = account.people
     known = people.find_by_email(sending.email) or people.find_by_phone(sending.phone_number)
-    owner = people.find_by_email(sending.changes.get("email"))
-    if owner is not None and (known is None or owner.id != known.id):
-        raise read.invalid(email_update="has already been taken")
+    owners = {
+        "email_update": people.find_by_email(sending.changes.get("email")),
+        "phone_number": people.find_by_phone(sending.changes.get("phone_number")),
+    }
+    for name, owner in owners.items():
+        if owner is not None and owner != known:
+            raise read.invalid(**{name: "has already been taken"})
     return known

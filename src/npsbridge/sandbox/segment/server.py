@@ -200,7 +200,9 @@ class SegmentServer(LookAlike):
         is_known = self._seen.is_known(event["messageId"], received_at, self.switches.remembers)
         if is_known and self.dice.random() >= self.switches.dedup_leak:
             return False
-        self._keep(downstream(event, body, received_at=received_at, project_id=self._projects[key]))
+        self._count(event)
+        if self._keep_events:
+            self.events.append(downstream(event, body, received_at=received_at, project_id=self._projects[key]))
         return True
 
     def _judged(self, item: object, together: int) -> dict[str, Any] | DropReason:
@@ -216,11 +218,9 @@ class SegmentServer(LookAlike):
             event["messageId"] = jitsu_message_id(message_id) if switches.mode == "jitsu" else message_id
         return event
 
-    def _keep(self, event: dict[str, Any]) -> None:
+    def _count(self, event: Mapping[str, Any]) -> None:
         self.counts[event["event"] if event["type"] == "track" else event["type"]] += 1
         self.message_ids.add(event["messageId"])
-        if self._keep_events:
-            self.events.append(event)
 
     def _drop(self, item: object, reason: DropReason) -> Drop:
         return Drop(reason=reason, at=self.now(), item=item if self._keep_events else None)

@@ -79,7 +79,7 @@ OWE: Final = """
 TRY_SHELF_AGAIN: Final = "UPDATE outbox SET attempts = attempts + 1 WHERE message_id = ? AND connection = ?"
 SETTLE: Final = """
     UPDATE outbox SET state = ?, attempts = attempts + ?, reason = ?, next_attempt_at = ?, settled_at = ?
-    WHERE id = ? AND state IN ('queued', 'waiting', 'inflight')
+    WHERE id = ? AND (state = 'queued' OR state = 'waiting' OR state = 'inflight')
 """
 NEXT_DUE: Final = """
     SELECT min(next_attempt_at) FROM outbox INDEXED BY outbox_due WHERE connection = ? AND state = 'waiting'
@@ -120,7 +120,7 @@ CLAIM: Final = f"""
     ORDER BY id LIMIT :limit
 """  # noqa: S608 - put together from constants
 
-_SHELF: Final = "state IN ('held', 'dead', 'filtered', 'duplicate', 'expired', 'erased')"
+_SHELF: Final = "state <> 'queued' AND state <> 'waiting' AND state <> 'inflight' AND state <> 'delivered'"
 
 
 @cache
@@ -178,6 +178,7 @@ SUBJECTS_OF_MESSAGE: Final = "SELECT DISTINCT subject FROM outbox WHERE message_
 RESPONSES_BY_SUBJECT: Final = """
     SELECT content, revision, milestones, settle_at FROM responses WHERE connection = ? AND response_id = ?
 """
+DELIVERY: Final = f"{_DELIVERY} WHERE id = ?"
 DELIVERIES_OF_MESSAGE: Final = f"{_DELIVERY} WHERE message_id = ? ORDER BY id"
 DELIVERIES_ABOUT: Final = f"{_DELIVERY} WHERE subject IN (:many) ORDER BY id"
 SOURCES_OF_DELIVERIES: Final = "SELECT journal_id FROM outbox WHERE id IN (:many) AND journal_id IS NOT NULL"
@@ -189,16 +190,15 @@ SOURCES_OF_RESPONSES: Final = """
 
 COUNT: Final = "UPDATE ledger SET amount = amount + ? WHERE name = ?"
 # One statement, hence one snapshot: what moves from one line to another is never seen twice or not at all.
-LEDGER: Final = """
+LEDGER: Final = f"""
     SELECT name, amount FROM ledger
     UNION ALL SELECT 'unrouted', coalesce(sum(count), 0) FROM unrouted
     UNION ALL SELECT 'settling', count(*) FROM responses INDEXED BY responses_settling WHERE settle_at IS NOT NULL
     UNION ALL SELECT 'queued', count(*) FROM outbox INDEXED BY outbox_queued WHERE state = 'queued'
     UNION ALL SELECT 'waiting', count(*) FROM outbox INDEXED BY outbox_due WHERE state = 'waiting'
     UNION ALL SELECT 'inflight', count(*) FROM outbox INDEXED BY outbox_inflight WHERE state = 'inflight'
-    UNION ALL SELECT 'held', count(*) FROM outbox WHERE state = 'held' AND
-        state IN ('held', 'dead', 'filtered', 'duplicate', 'expired', 'erased')
-"""
+    UNION ALL SELECT 'held', count(*) FROM outbox INDEXED BY outbox_shelf WHERE state = 'held' AND {_SHELF}
+"""  # noqa: S608 - put together from constants
 
 NOTE_HEALTH: Final = """
     INSERT INTO health (connection, direction, state, reason, since) VALUES (?, ?, ?, ?, ?)
@@ -211,18 +211,21 @@ NOTE_FACT: Final = """
 """
 FACTS: Final = "SELECT name, value FROM facts ORDER BY name"
 
-# Only the oldest entries are looked at: what is behind them is younger, and passing it all would stall the writer.
+# The highest number stays, so that it is not given again (see the table). Of the journal only the oldest entries are
+# looked at: what is behind them is younger, and passing it all would stall the writer.
 PURGE_JOURNAL: Final = """
     DELETE FROM journal WHERE id IN (
         SELECT id FROM (SELECT id, received_at FROM journal ORDER BY id LIMIT :limit) AS oldest
-        WHERE received_at <= :before
+        WHERE received_at <= :before AND id < (SELECT max(id) FROM journal)
           AND NOT EXISTS (SELECT 1 FROM unrouted WHERE unrouted.journal_id = oldest.id)
     )
 """
 PURGE_OUTBOX: Final = """
     DELETE FROM outbox WHERE id IN (
         SELECT id FROM outbox INDEXED BY outbox_finished
-        WHERE settled_at IS NOT NULL AND state = :state AND settled_at <= :before LIMIT :limit
+        WHERE settled_at IS NOT NULL AND state = :state AND settled_at <= :before
+          AND id < (SELECT max(id) FROM outbox)
+        LIMIT :limit
     )
 """
 FILL: Final = "INSERT INTO filler (content) VALUES (zeroblob(?))"

@@ -48,7 +48,7 @@ class SqliteStore:
 
     async def append(self, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None) -> None:
         """Journal the arrivals and move a connection's checkpoint, together."""
-        await self._writer.write(writes.append_all, writes.Append(arrivals, checkpoint))
+        await self._writer.write(writes.append_all, (arrivals, checkpoint))
 
     async def checkpoint(self, connection: str) -> bytes | None:
         """The last checkpoint of a connection."""
@@ -123,6 +123,11 @@ class SqliteStore:
         statement = sql.newest_deliveries(state, of_connection=connection is not None)
         wish = {"connection": connection, "limit": limit}
         return [rows.delivery(row) for row in await self._view.rows(statement, wish)]
+
+    async def delivery(self, number: int) -> Delivery | None:
+        """One delivery by its id."""
+        row = await self._view.first(sql.DELIVERY, (number,))
+        return rows.delivery(row) if row else None
 
     async def trace(self, key: str) -> Trace:
         """Everything about a messageId, a response id, or an email; entries as long as the journal keeps them."""

@@ -11,9 +11,9 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 from loguru import logger
@@ -37,16 +37,9 @@ It may be called again with the same items after a rollback, so it must change n
 """
 
 
-class _Write(NamedTuple):
-    work: Work[Any, Any]
-    item: Any
-    future: asyncio.Future[Any]
-
-
-class _Answer(NamedTuple):
-    write: _Write
-    result: Any = None
-    error: Exception | None = None
+# A bare tuple, because one is made for every event.
+_Write = tuple[Work[Any, Any], Any, asyncio.Future[Any]]
+_work_of = itemgetter(0)
 
 
 class Writer:
@@ -64,10 +57,10 @@ class Writer:
         # A daemon thread, so that a hanging disk cannot keep a process from exiting that has given up on it.
         self._thread = threading.Thread(target=self._main, name="npsbridge-writer", daemon=True)
 
-    async def write(self, work: Work[Item, Result], item: Item) -> Result:
-        """Return once the item is on disk, written together with the others that wait for the same work.
+    def write(self, work: Work[Item, Result], item: Item) -> asyncio.Future[Result]:
+        """Done once the item is on disk, written together with the others that wait for the same work.
 
-        A caller that is cancelled has still asked: the write happens as a whole, and nobody is told.
+        To cancel it is to go away: the write happens as a whole all the same, and nobody is told.
 
         Raises:
             StoreFull: no room, on disk or in the queue; later writes may succeed.
@@ -79,12 +72,12 @@ class Writer:
             raise StoreFull(f"{self._waiting} writes wait for the disk below {self._path}")
         future: asyncio.Future[Result] = self._loop.create_future()
         self._waiting += 1
-        self._queue.put(_Write(work, item, future))
-        return await future
+        self._queue.put((work, item, future))
+        return future
 
-    async def run(self, closure: Callable[[sqlite3.Connection], Result]) -> Result:
+    def run(self, closure: Callable[[sqlite3.Connection], Result]) -> asyncio.Future[Result]:
         """The same for something that is written on its own."""
-        return await self.write(_each, closure)
+        return self.write(_each, closure)
 
     async def open(self) -> None:
         """Start the thread and return once it has the database open."""
@@ -102,16 +95,17 @@ class Writer:
 
     # --- in the loop ----------------------------------------------------------------------------------------------
 
-    def _answer(self, answers: Sequence[_Answer]) -> None:
-        self._waiting -= len(answers)
-        for answer in answers:
-            future = answer.write.future
-            if future.done():  # its caller was cancelled
-                continue
-            if answer.error is None:
-                future.set_result(answer.result)
-            else:
-                future.set_exception(answer.error)
+    def _fulfil(self, group: Sequence[_Write], results: Sequence[Any]) -> None:
+        self._waiting -= len(group)
+        for (_, _, future), result in zip(group, results, strict=True):
+            if not future.done():  # its caller may have been cancelled
+                future.set_result(result)
+
+    def _refuse(self, group: Sequence[_Write], error: Exception) -> None:
+        self._waiting -= len(group)
+        for _, _, future in group:
+            if not future.done():
+                future.set_exception(self._named(error))
 
     def _end(self, done: asyncio.Future[None], error: Exception | None = None) -> None:
         if done.done():
@@ -138,7 +132,7 @@ class Writer:
         with closing(database):
             self._tell(self._end, self._opened)
             for group in self._groups():
-                self._tell(self._answer, self._commit(database, group))
+                self._commit(database, group)
 
     def _tell(self, callback: Callable[..., None], *args: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
@@ -156,22 +150,27 @@ class Writer:
                 group.append(following)
             yield group
 
-    def _commit(self, database: sqlite3.Connection, group: list[_Write]) -> list[_Answer]:
+    def _commit(self, database: sqlite3.Connection, group: list[_Write]) -> None:
         """Write a group in one transaction; when that fails, each on its own, so that only the culprit fails."""
         if self._broken is not None:
-            return [self._refused(write, self._broken) for write in group]
+            self._tell(self._refuse, group, self._broken)
+            return
         try:
-            return _committed(database, group)
+            results = _committed(database, group)
         except Exception as error:  # noqa: BLE001 - whatever a write raises belongs to its caller
-            if is_broken(error):
-                self._broken = error
-                logger.error("the disk failed below {}, nothing more is written: {}", self._path, error)
-            if len(group) == 1 or is_everybodys(error):
-                return [self._refused(write, error) for write in group]
-        return [answer for write in group for answer in self._commit(database, [write])]
+            self._recover(database, group, error)
+        else:
+            self._tell(self._fulfil, group, results)
 
-    def _refused(self, write: _Write, error: Exception) -> _Answer:
-        return _Answer(write, error=self._named(error))
+    def _recover(self, database: sqlite3.Connection, group: list[_Write], error: Exception) -> None:
+        if is_broken(error):
+            self._broken = error
+            logger.error("the disk failed below {}, nothing more is written: {}", self._path, error)
+        if len(group) == 1 or is_everybodys(error):
+            self._tell(self._refuse, group, error)
+            return
+        for write in group:
+            self._commit(database, [write])
 
     def _named(self, error: Exception) -> Exception:
         """A new instance for each caller: a traceback shared by many callers would grow with each."""
@@ -182,21 +181,20 @@ class Writer:
         return known
 
 
-def _committed(database: sqlite3.Connection, group: Sequence[_Write]) -> list[_Answer]:
+def _committed(database: sqlite3.Connection, group: Sequence[_Write]) -> list[Any]:
+    """The results of a group, once its transaction is on disk."""
     database.execute("BEGIN IMMEDIATE")
     try:
-        answers: list[_Answer] = []
-        for work, together in itertools.groupby(group, key=attrgetter("work")):
-            writes = list(together)
-            results = work(database, [write.item for write in writes])
-            answers += itertools.starmap(_Answer, zip(writes, results, strict=True))
+        results: list[Any] = []
+        for work, together in itertools.groupby(group, key=_work_of):
+            results += work(database, [item for _, item, _ in together])
         database.execute("COMMIT")
     except BaseException:
         # SQLite itself has ended the transaction after some failures.
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
-    return answers
+    return results
 
 
 def _each(database: sqlite3.Connection, closures: Sequence[Callable[[sqlite3.Connection], Result]]) -> list[Result]:

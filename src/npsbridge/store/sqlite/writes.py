@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from npsbridge.core.model import Identity, State
 from npsbridge.core.ports import Arrival, Health, Retention, Routing, Settlement, Shelved
@@ -22,22 +22,19 @@ PROBE_BYTES: Final = 64 << 10
 """Room for a page of responses."""
 
 
-class Append(NamedTuple):
-    """Arrivals and the checkpoint that is true with them."""
-
-    arrivals: Sequence[Arrival]
-    checkpoint: tuple[str, bytes] | None
+Append = tuple[Sequence[Arrival], tuple[str, bytes] | None]
+"""Arrivals, and the checkpoint (of a connection) that is true with them; bare, because one is made for every event."""
 
 
 def append_all(database: sqlite3.Connection, appends: Sequence[Append]) -> list[None]:
     """Journal what several callers hand in, in their order."""
-    arrivals = [arrival for append in appends for arrival in append.arrivals]
+    arrivals = [arrival for together, _ in appends for arrival in together]
     if arrivals:
         (last,) = database.execute(sql.LAST_ARRIVAL).fetchone()
         database.executemany(sql.ADD_ARRIVAL, map(rows.arrival_row, arrivals))
         database.execute(sql.AWAIT_ROUTING, (last,))
-        _count(database, map(ledger.arrived, arrivals))
-    moved = [append.checkpoint for append in appends if append.checkpoint is not None]
+        _count(database, [ledger.arrived(arrivals)])
+    moved = [checkpoint for _, checkpoint in appends if checkpoint is not None]
     database.executemany(sql.MOVE_CHECKPOINT, moved)
     return [None] * len(appends)
 

@@ -1,0 +1,77 @@
+"""config.example.env lists every setting, with its default, and nothing else."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from npsbridge.platforms import settings_classes
+from npsbridge.settings import PlatformSettings, SettingDoc, describe, load
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.env"
+# A setting stands at the start of a line, with or without one #; what is indented behind a # is prose.
+SETTING = re.compile(r"#?(NPSBRIDGE_\w+)=(.*)")
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    return EXAMPLE.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture(scope="module")
+def listed(lines: list[str]) -> list[tuple[str, str]]:
+    return [(match[1], match[2]) for match in map(SETTING.fullmatch, lines) if match]
+
+
+@pytest.fixture(scope="module")
+def platforms() -> Mapping[str, type[PlatformSettings]]:
+    return settings_classes()
+
+
+@pytest.fixture(scope="module")
+def docs(platforms: Mapping[str, type[PlatformSettings]]) -> list[SettingDoc]:
+    return describe(platforms)
+
+
+def test_every_setting_is_listed_once_and_nothing_else(listed: list[tuple[str, str]], docs: list[SettingDoc]) -> None:
+    assert Counter(name for name, _ in listed) == Counter(doc.name for doc in docs)
+
+
+def test_every_setting_is_listed_with_its_default(listed: list[tuple[str, str]], docs: list[SettingDoc]) -> None:
+    assert {name: text for name, text in listed if text} == {doc.name: doc.default for doc in docs if doc.default}
+
+
+def test_every_setting_has_a_comment_of_its_own(lines: list[str]) -> None:
+    uncommented = [line for above, line in pairwise(lines) if SETTING.match(line) and not above.startswith("# ")]
+    assert uncommented == []
+
+
+def test_every_setting_has_a_meaning_for_the_other_lists(docs: list[SettingDoc]) -> None:
+    assert [doc.name for doc in docs if not doc.meaning.strip()] == []
+
+
+def test_the_file_as_it_is_changes_nothing(platforms: Mapping[str, type[PlatformSettings]]) -> None:
+    assert load(platforms, env_file=EXAMPLE, environ={}) == load(platforms, environ={})
+
+
+def test_the_file_with_every_line_in_force_and_keys_filled_in_loads(
+    platforms: Mapping[str, type[PlatformSettings]], docs: list[SettingDoc], lines: list[str], tmp_path: Path
+) -> None:
+    settable = [SETTING.sub(r"\1=\2", line) for line in lines]
+    for doc in docs:
+        if doc.secret:
+            filled = '["some-key"]' if doc.name.endswith("_KEYS") else "some-key"
+            settable = [f"{doc.name}={filled}" if line == f"{doc.name}=" else line for line in settable]
+    copy = tmp_path / "npsbridge.env"
+    copy.write_text("\n".join(settable), encoding="utf-8")
+    copy.chmod(0o640)
+    settings = load(platforms, env_file=copy, environ={})
+    assert set(settings.connections) == set(platforms)
+    assert settings.warnings == ()
+
+
+def test_every_line_has_a_comment_that_is_short(lines: list[str]) -> None:
+    assert [line for line in lines if len(line) > 120 and not SETTING.match(line)] == []
