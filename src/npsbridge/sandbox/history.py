@@ -8,6 +8,7 @@ from datetime import datetime
 
 from npsbridge.core.model import Record
 from npsbridge.sandbox.delighted import DelightedServer, PastAnswer
+from npsbridge.sandbox.delighted.metrics import PASSIVE_FROM, PROMOTER_FROM
 
 DAY = 86400
 _YEAR = 365.25 * DAY
@@ -37,7 +38,8 @@ _NAMES = (
 _PLAIN_LETTERS = str.maketrans("éí", "ei")
 _COUNTRIES = ("DE", "FR", "GB", "JP", "NG", "PL", "SE", "US")
 # How content the people of each plan are on the average.
-_MOODS = {"free": 7.2, "team": 8.6, "business": 9.0}
+_MOODS = {"free": 7.6, "team": 8.8, "business": 9.2}
+_ANGRY_SHARE = 0.08
 
 _THINGS = {
     "reporting": "the reporting",
@@ -145,7 +147,9 @@ def seed(server: DelightedServer, history: History) -> list[str]:
 
 def believable_score(dice: random.Random, plan: str) -> int:
     """A score from 0 to 10, as people of a plan give it."""
-    return min(10, max(0, round(dice.gauss(_MOODS.get(plan, 7.5), 2.2))))
+    if dice.random() < _ANGRY_SHARE:
+        return dice.randint(0, 4)
+    return min(10, max(0, round(dice.gauss(_MOODS.get(plan, 8.0), 1.9))))
 
 
 def believable_comment(dice: random.Random, score: int) -> Comment:
@@ -157,9 +161,9 @@ def believable_comment(dice: random.Random, score: int) -> Comment:
 
 
 def _category(score: int) -> str:
-    if score >= 9:  # noqa: PLR2004 - the definition of NPS
+    if score >= PROMOTER_FROM:
         return "promoter"
-    return "passive" if score >= 7 else "detractor"  # noqa: PLR2004 - the same
+    return "passive" if score >= PASSIVE_FROM else "detractor"
 
 
 def _person(dice: random.Random, number: int, first: int, last: int) -> HistoricPerson:

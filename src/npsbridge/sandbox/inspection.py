@@ -35,41 +35,46 @@ class Inspectable(Protocol):
 
 def inspection_routes(server: Inspectable) -> list[web.RouteDef]:
     """The routes that every look-alike has."""
+    inspection = _Inspection(server)
+    return [
+        web.get(f"{INSPECTION}requests", inspection.requests),
+        web.get(f"{INSPECTION}script", inspection.script),
+        web.post(f"{INSPECTION}script", inspection.add_to_script),
+        web.delete(f"{INSPECTION}script", inspection.clear_script),
+        web.get(f"{INSPECTION}state", inspection.state),
+        web.post(f"{INSPECTION}switches", inspection.change_switches),
+    ]
 
-    async def requests(request: web.Request) -> web.Response:
-        return shown([_shown_request(recorded) for recorded in latest(server.requests, request)])
 
-    async def script(_: web.Request) -> web.Response:
-        return shown(server.faults.pending)
+class _Inspection:
+    def __init__(self, server: Inspectable) -> None:
+        self._server = server
 
-    async def add_to_script(request: web.Request) -> web.Response:
+    async def requests(self, request: web.Request) -> web.Response:
+        return shown([_shown_request(recorded) for recorded in latest(self._server.requests, request)])
+
+    async def script(self, _: web.Request) -> web.Response:
+        return shown(self._server.faults.pending)
+
+    async def add_to_script(self, request: web.Request) -> web.Response:
         for rule in await read_json(request, list[Rule]):
-            server.faults.add_rule(rule)
-        return shown(server.faults.pending, status=201)
+            self._server.faults.add_rule(rule)
+        return shown(self._server.faults.pending, status=201)
 
-    async def clear_script(_: web.Request) -> web.Response:
-        server.faults.clear()
+    async def clear_script(self, _: web.Request) -> web.Response:
+        self._server.faults.clear()
         return shown([])
 
-    async def state(_: web.Request) -> web.Response:
-        return shown(server.state())
+    async def state(self, _: web.Request) -> web.Response:
+        return shown(self._server.state())
 
-    async def change_switches(request: web.Request) -> web.Response:
+    async def change_switches(self, request: web.Request) -> web.Response:
         changes = await read_json(request, dict[str, Any])
         try:
-            server.change_switches(changes)
+            self._server.change_switches(changes)
         except ValueError as error:
             raise refusal(str(error)) from error
-        return shown(server.state())
-
-    return [
-        web.get(f"{INSPECTION}requests", requests),
-        web.get(f"{INSPECTION}script", script),
-        web.post(f"{INSPECTION}script", add_to_script),
-        web.delete(f"{INSPECTION}script", clear_script),
-        web.get(f"{INSPECTION}state", state),
-        web.post(f"{INSPECTION}switches", change_switches),
-    ]
+        return shown(self._server.state())
 
 
 def shown(value: object, status: int = 200) -> web.Response:

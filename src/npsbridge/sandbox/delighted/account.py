@@ -92,8 +92,10 @@ class Account:
     def catch_up(self) -> None:
         """Let happen what is due: surveys sent, changes visible, people deleted."""
         now = self.now()
-        for request in self.surveys.send_due(now):
-            self._recur(request)
+        # A sent survey of Autopilot asks for the next one, which may be due as well.
+        while done := self.surveys.send_due(now):
+            for request in done:
+                self._recur(request)
         self.responses.show_due(now)
         while self._leaving and self._leaving[0][0] <= now:
             self._erase(heapq.heappop(self._leaving)[1])

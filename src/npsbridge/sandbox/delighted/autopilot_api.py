@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from npsbridge.sandbox.delighted import parameters as read
+import npsbridge.sandbox.delighted.parameters as read
 from npsbridge.sandbox.delighted.account import Account
 from npsbridge.sandbox.delighted.links import cursor_of, with_cursor
 from npsbridge.sandbox.delighted.records import Membership, Person

@@ -10,15 +10,15 @@ from npsbridge.sandbox.delighted.records import SurveyResponse
 AVERAGED_SECONDS = 30 * 86400
 """Without dates the vendor averages over the 30 days that end with the latest response."""
 
-_PROMOTER_FROM = 9
-_PASSIVE_FROM = 7
+PROMOTER_FROM = 9
+PASSIVE_FROM = 7
 
 
 def metrics(rows: Iterable[SurveyResponse]) -> dict[str, float]:
     """The answer of the metrics call; responses of other survey types do not count."""
     scores = [row.score for row in rows if row.survey_type == "nps"]
-    promoters = sum(score >= _PROMOTER_FROM for score in scores)
-    passives = sum(_PASSIVE_FROM <= score < _PROMOTER_FROM for score in scores)
+    promoters = sum(score >= PROMOTER_FROM for score in scores)
+    passives = sum(PASSIVE_FROM <= score < PROMOTER_FROM for score in scores)
     detractors = len(scores) - promoters - passives
     return {
         "nps": round(100 * (promoters - detractors) / len(scores)) if scores else 0,

@@ -22,6 +22,7 @@ LONGEST_NAME = 254
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[0-9]{1,15}")
+_LARGEST_INTEGER = 2**53
 _TRUE = frozenset({True, "true", "True", "1"})
 _FALSE = frozenset({False, "false", "False", "0"})
 
@@ -145,7 +146,7 @@ def integer(parameters: Mapping[str, Any], name: str) -> int | None:
     if value is None or value == "":
         return None
     number = _whole(value)
-    if number is None:
+    if number is None or abs(number) > _LARGEST_INTEGER:
         raise invalid(**{name: "is not a number"})
     return number
 

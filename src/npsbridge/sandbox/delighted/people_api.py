@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+import npsbridge.sandbox.delighted.parameters as read
 from npsbridge.core.model import Record
-from npsbridge.sandbox.delighted import parameters as read
 from npsbridge.sandbox.delighted.account import Account
 from npsbridge.sandbox.delighted.links import cursor_of, numbered_link, with_cursor
 from npsbridge.sandbox.delighted.records import Person, RequestState, Unreachable

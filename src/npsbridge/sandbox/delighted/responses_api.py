@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from msgspec import UNSET
 
-from npsbridge.sandbox.delighted import parameters as read
+import npsbridge.sandbox.delighted.parameters as read
 from npsbridge.sandbox.delighted.account import Account
 from npsbridge.sandbox.delighted.links import numbered_link
 from npsbridge.sandbox.delighted.metrics import AVERAGED_SECONDS, metrics

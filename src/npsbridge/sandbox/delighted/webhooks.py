@@ -89,6 +89,7 @@ class WebhookSender:
         self._queue: asyncio.Queue[_Parcel] = asyncio.Queue()
         self.attempts: deque[Attempt] = deque(maxlen=_MOST_ATTEMPTS_KEPT)
         self.waiting = 0
+        self._idle = asyncio.Event()
 
     def put(self, url: str, webhook: Webhook) -> None:
         """Send `webhook` to `url`, as often as the switches say."""
@@ -105,9 +106,25 @@ class WebhookSender:
             while True:
                 for parcel in await self._next_parcels():
                     if await self._attempt(session, parcel, number=1):
-                        self.waiting -= 1
+                        self._finish()
                     else:
                         retries.create_task(self._retry(session, parcel))
+
+    async def until_idle(self, seconds: float = 10.0) -> None:
+        """Wait until every webhook was accepted or given up.
+
+        Raises:
+            TimeoutError: Some are still on their way after `seconds`.
+        """
+        async with asyncio.timeout(seconds):
+            while self.waiting:
+                await self._idle.wait()
+
+    def _finish(self) -> None:
+        self.waiting -= 1
+        if not self.waiting:
+            self._idle.set()
+            self._idle = asyncio.Event()
 
     async def _next_parcels(self) -> list[_Parcel]:
         """The next parcel, or as many as are to be shuffled if they come within a second."""
@@ -129,7 +146,7 @@ class WebhookSender:
             if await self._attempt(session, parcel, number):
                 break
             pause *= 2
-        self.waiting -= 1
+        self._finish()
 
     async def _attempt(self, session: aiohttp.ClientSession, parcel: _Parcel, number: int) -> bool:
         await asyncio.sleep(parcel.leaves_at - asyncio.get_running_loop().time())

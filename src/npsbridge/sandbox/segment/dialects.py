@@ -139,7 +139,7 @@ def refusal_of(drop: Drop) -> Refused:
     return Refused(HTTPStatus.BAD_REQUEST, drop.reason.value, reason)
 
 
-def success(mode: Mode, received: int, drops: Sequence[Drop]) -> web.Response:
+def success_answer(mode: Mode, received: int, drops: Sequence[Drop]) -> web.Response:
     """The 200 of a mode; Jitsu's may say that it was none."""
     match mode:
         case "rudder":
@@ -161,7 +161,7 @@ def _message_id(item: object) -> object:
     return item.get("messageId") if isinstance(item, dict) else None
 
 
-def error(mode: Mode, refused: Refused) -> web.Response:
+def error_answer(mode: Mode, refused: Refused) -> web.Response:
     """An error as the mode words it; `code` and `message` are what the SDKs look for."""
     if mode == "rudder":
         return web.Response(text=refused.reason, status=refused.status, headers=CORS)

@@ -24,6 +24,9 @@ RUDDER_BODY_LIMIT = 4000 * 1024
 
 _TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
 _ID_FIELDS = ("userId", "anonymousId", "groupId", "previousId", "messageId")
+# What a calendar of four-digit years can hold; a time beyond it comes from a broken clock.
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC).timestamp()
+_LATEST = datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 _UNSUPPORTED_IN_ID = re.compile(r"[^a-zA-Z0-9._-]")
 
 
@@ -137,13 +140,13 @@ def _is_given(name: str, value: object) -> bool:
 
 def _fault_of(event: Mapping[str, Any], switches: SegmentSwitches) -> DropReason | None:
     kind = event.get("type")
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         return DropReason.UNKNOWN_TYPE
     if len(event.get("messageId", "")) > LONGEST_MESSAGE_ID and switches.long_message_ids == "drop":
         return DropReason.LONG_ID
     if "userId" not in event and "anonymousId" not in event:
         return DropReason.NO_IDENTITY
-    if kind == "track" and not event.get("event"):
+    if kind == "track" and not (isinstance(event.get("event"), str) and event["event"]):
         return DropReason.NO_EVENT
     if kind == "group" and "groupId" not in event:
         return DropReason.NO_GROUP
@@ -201,7 +204,8 @@ def corrected(claimed: object, sent_at: object, received_at: float) -> str:
     original, sent = seconds(claimed), seconds(sent_at)
     if original is None:
         return iso(received_at)
-    return iso(original) if sent is None else iso(received_at - (sent - original))
+    moment = original if sent is None else received_at - (sent - original)
+    return iso(moment if _EARLIEST <= moment <= _LATEST else received_at)
 
 
 def seconds(text: object) -> float | None:
@@ -210,9 +214,9 @@ def seconds(text: object) -> float | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def iso(moment: float) -> str:

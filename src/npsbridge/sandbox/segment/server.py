@@ -19,8 +19,19 @@ from aiohttp import web
 from npsbridge.sandbox.inspection import INSPECTION, latest, shown
 from npsbridge.sandbox.rate import RateGate
 from npsbridge.sandbox.request_log import RequestLog
-from npsbridge.sandbox.segment import dialects
-from npsbridge.sandbox.segment.dialects import CORS, Drop
+from npsbridge.sandbox.segment.dialects import (
+    CORS,
+    Drop,
+    check_content_type,
+    check_key,
+    error_answer,
+    key_given,
+    kind_of,
+    no_such_route,
+    refusal_of,
+    refuses_whole,
+    success_answer,
+)
 from npsbridge.sandbox.segment.intake import (
     DropReason,
     Envelope,
@@ -158,9 +169,9 @@ class SegmentServer(LookAlike):
         try:
             return self._too_early() or await handler(request)
         except Refused as refused:
-            return dialects.error(self.switches.mode, refused)
+            return error_answer(self.switches.mode, refused)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            return dialects.error(self.switches.mode, dialects.no_such_route(request.path))
+            return error_answer(self.switches.mode, no_such_route(request.path))
 
     def _too_early(self) -> web.Response | None:
         wait = ceil(self._rate_gate.wait_for_next("workspace", self.switches.rate_limit))
@@ -172,23 +183,23 @@ class SegmentServer(LookAlike):
 
     async def _take_in(self, request: web.Request) -> web.Response:
         mode = self.switches.mode
-        kind = dialects.kind_of(mode, request.path)
+        kind = kind_of(mode, request.path)
         if kind == "metrics":
-            return dialects.success(mode, 0, [])
-        dialects.check_content_type(mode, request)
+            return success_answer(mode, 0, [])
+        check_content_type(mode, request)
         envelope = envelope_of(await request.read(), kind, self.switches)
-        key = dialects.key_given(mode, request, envelope.body)
+        key = key_given(mode, request, envelope.body)
         drops = self._accept(envelope, key)
-        return dialects.success(mode, len(envelope.items), drops)
+        return success_answer(mode, len(envelope.items), drops)
 
     def _accept(self, envelope: Envelope, key: str) -> list[Drop]:
         """Keep the good events and drop the others, or raise Refused and keep nothing."""
-        for_all = dialects.check_key(key, self.switches, is_known=key in self._projects)
+        for_all = check_key(key, self.switches, is_known=key in self._projects)
         judged = [(item, for_all or self._judged(item, len(envelope.items))) for item in envelope.items]
         drops = [self._drop(item, verdict) for item, verdict in judged if isinstance(verdict, DropReason)]
-        if drops and dialects.refuses_whole(self.switches.mode):
+        if drops and refuses_whole(self.switches.mode):
             self._note_drops(drops)
-            raise dialects.refusal_of(drops[0])
+            raise refusal_of(drops[0])
         good = [verdict for _, verdict in judged if isinstance(verdict, dict)]
         repeated = [event for event in good if not self._hand_on(event, envelope.body, key)]
         self._note_drops([*drops, *(self._drop(event, DropReason.DUPLICATE) for event in repeated)])
@@ -241,7 +252,7 @@ class SegmentServer(LookAlike):
         try:
             raw = base64.b64decode(request.query.get("data", ""), altchars=b"-_")
             envelope = envelope_of(raw, request.match_info["kind"], self.switches)
-            self._accept(envelope, dialects.key_given("segment", request, envelope.body))
+            self._accept(envelope, key_given("segment", request, envelope.body))
         except (Refused, binascii.Error):
             self.drop_counts["unreadable_pixel"] += 1
         return web.Response(body=_PIXEL, content_type="image/gif", headers=CORS)

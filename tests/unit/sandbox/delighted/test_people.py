@@ -54,7 +54,7 @@ async def test_list_properties_may_be_joined(delighted: DelightedServer, api: Ca
     assert answer.json["properties"] == {"list": "a, 2"}
 
 
-async def test_a_form_with_brackets_says_the_same_as_json(delighted: DelightedServer, api: Caller) -> None:
+async def test_a_form_with_brackets_says_the_same_as_json(api: Caller) -> None:
     form = {"email": "ana@example.org", "send": "true", "delay": "60", "properties[State]": "CA"}
     answer = await api.call("POST", "/people.json", data=form)
     assert answer.json["properties"] == {"State": "CA"}
@@ -171,6 +171,7 @@ async def test_the_range_of_creation_is_inclusive(delighted: DelightedServer, ap
 
 
 async def test_parameters_given_again_grow_until_414(delighted: DelightedServer, api: Caller) -> None:
+    delighted.change_switches({"url_limit": 2000})
     for number in range(400):
         delighted.add_person(f"p{number}@example.org")
     reply = await api.get("/people.json?per_page=1&since=0")
@@ -180,7 +181,7 @@ async def test_parameters_given_again_grow_until_414(delighted: DelightedServer,
         requests += 1
     assert (reply.status, reply.json["message"]) == (414, "Request-URI Too Long")
     assert requests < 400
-    assert "per_page%5B%5D%5B%5D%5B%5D=1&" in delighted.requests[-1].target
+    assert "per_page%5B%5D%5B%5D=1&" in delighted.requests[-1].target
 
 
 async def test_a_broken_cursor_is_422(api: Caller) -> None:
