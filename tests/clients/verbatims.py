@@ -1,6 +1,6 @@
 """Loads real survey answers from a CSV into the look-alike of Delighted, through its API, with the official client.
 
-The file is not part of the project; `NPSBRIDGE_VERBATIMS` names it. Columns: row, answered_at (day/month/year
+The file is not part of the project; `NPS_VERBATIMS` names it. Columns: row, answered_at (day/month/year
 hour:minute, taken as UTC), stage, score, comment. Rows without a score are left out.
 """
 
@@ -32,10 +32,10 @@ class Verbatim(NamedTuple):
 
 
 def verbatims_path() -> Path:
-    """The file that `NPSBRIDGE_VERBATIMS` names; skips the test if there is none, or fails it (see conftest)."""
-    named = os.environ.get("NPSBRIDGE_VERBATIMS")
+    """The file that `NPS_VERBATIMS` names; skips the test if there is none, or fails it (see conftest)."""
+    named = os.environ.get("NPS_VERBATIMS")
     if not named or not Path(named).is_file():
-        give_up("NPSBRIDGE_VERBATIMS does not name a file of survey answers")
+        give_up("NPS_VERBATIMS does not name a file of survey answers")
     return Path(named)
 
 

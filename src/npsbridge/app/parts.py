@@ -25,6 +25,10 @@ class Parts:
     receivers: dict[str, Receiver] = field(default_factory=dict)
     sinks: list[Destination] = field(default_factory=list)
 
+    def with_work(self) -> "Parts":
+        """Without a sink nothing is taken in: answers would count as told, and a sink set later never hear them."""
+        return self if self.sinks else Parts(parsers=self.parsers)
+
 
 def wire(
     connection: Connection, platform: Platform[Any], session: aiohttp.ClientSession, metrics: Metrics, clock: Clock
@@ -38,6 +42,8 @@ def wire(
 def assemble(settings: Settings, session: aiohttp.ClientSession, metrics: Metrics, clock: Clock) -> Parts:
     """Build the parts of every configured connection."""
     platforms, parts = available(), Parts()
+    # An imported archive names a platform whose account may be gone: it is understood without being configured.
+    parts.parsers.update({name: platform.parse for name, platform in platforms.items() if platform.parse})
     for connection in settings.connections.values():
         platform = platforms[connection.platform]
         _add(parts, connection, platform, wire(connection, platform, session, metrics, clock))

@@ -1,125 +1,191 @@
 """`npsbridge backfill`: read a platform's history, beside the daemon or without it."""
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from npsbridge.app.parts import wire
 from npsbridge.cli.opening import settings_from, store_beside
-from npsbridge.cli.show import console, table
+from npsbridge.cli.show import console, readable, table
 from npsbridge.clock import Clock
 from npsbridge.core.model import Response
+from npsbridge.core.pace import backoff
 from npsbridge.core.ports import Arrival, Origin, Page, Parser, Source
 from npsbridge.core.translate import category
-from npsbridge.errors import BadRecord, ConfigurationError, Fault, UsageError
+from npsbridge.errors import BadRecord, ConfigurationError, Fault, TryLater, UsageError
 from npsbridge.metrics import Metrics
 from npsbridge.net.client import open_session
-from npsbridge.platforms import available
-from npsbridge.settings import Settings, SurveySettings
+from npsbridge.platforms import Platform, Wiring, available
+from npsbridge.settings import Connection, Settings, SurveySettings
+from npsbridge.settings.values import parse_instant
 
-SAMPLE = 5
+_SAMPLE: Final = 5
+_TRIES: Final = 6
+"""Passing trouble in a row, after which it is told instead of waited out."""
+_DATE_LENGTH: Final = len("2024-01-31")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Which answers are wanted, by when they were given."""
+
+    since: datetime | None
+    before: datetime | None
+
+    @classmethod
+    def read(cls, since: str | None, until: str | None) -> "Span":
+        """From what the operator wrote; a day without a time is meant whole. Raises UsageError."""
+        end = _instant("--until", until)
+        is_day = until is not None and len(until.strip()) == _DATE_LENGTH
+        step = timedelta(days=1) if is_day else timedelta(milliseconds=1)
+        return cls(since=_instant("--since", since), before=end + step if end else None)
+
+    def holds(self, response: Response) -> bool:
+        """Whether a response is wanted; what is older than `since` is not asked for in the first place."""
+        return self.before is None or response.created_at < self.before
+
+
+def _instant(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = parse_instant(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: {error}, such as 2024-01-31 or 2024-01-31T12:00:00Z") from None
+    return found if isinstance(found, datetime) else None
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was read."""
+    """What was read, each response counted once however often it came."""
 
-    read: int = 0
-    kept: int = 0
-    bad: list[str] = field(default_factory=list)
-    categories: Counter[str] = field(default_factory=Counter)
+    camps: dict[str, str | None] = field(default_factory=dict)
+    """By response id: promoter, passive or detractor; None for what is no NPS score."""
+    bad: Counter[str] = field(default_factory=Counter)
     sample: list[Response] = field(default_factory=list)
+
+    def take(self, response: Response) -> None:
+        """Count a response."""
+        if response.id not in self.camps and len(self.sample) < _SAMPLE:
+            self.sample.append(response)
+        is_scored = response.survey_type == "nps" and response.score is not None
+        self.camps[response.id] = category(int(response.score)) if is_scored and response.score is not None else None
 
 
 def backfill_connection(
-    env_file: Path | None, connection: str, *, since: datetime | None, until: datetime | None, dry_run: bool
+    env_file: Path | None, connection: str, *, since: str | None, until: str | None, dry_run: bool
 ) -> None:
-    """Read a connection's history and journal it, or only report what it holds."""
+    """Read a connection's history and journal it, or only report what it holds.
+
+    Raises:
+        UsageError: a time cannot be read, or there is no such connection.
+        VendorError: the vendor refuses, or has been in trouble for too long.
+    """
+    span = Span.read(since, until)
     settings = settings_from(env_file)
-    start, end = _utc(since), _utc(until)
-    tally = asyncio.run(_backfill(settings, connection, since=start, until=end, dry_run=dry_run))
+    history = _history_of(settings, connection, span, dry_run=dry_run)
+    tally = Tally()
+    asyncio.run(_backfill(settings, history, tally, dry_run=dry_run))
     _report(tally, connection, dry_run=dry_run)
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+# --- reading ----------------------------------------------------------------------------------------------------
 
 
-async def _backfill(
-    settings: Settings, name: str, *, since: datetime | None, until: datetime | None, dry_run: bool
-) -> Tally:
-    tally = Tally()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What is to be read, and with what."""
+
+    connection: Connection
+    platform: Platform[Any]
+    source: Callable[[Wiring[Any]], Source]
+    parse: Parser
+    span: Span
+
+
+def _history_of(settings: Settings, name: str, span: Span, *, dry_run: bool) -> History:
+    """The history of a connection, to be read whatever the daemon is set to do at its first start."""
+    connection = settings.connections.get(name)
+    if connection is None:
+        raise UsageError(f"there is no connection {name}; configured: {', '.join(settings.connections) or 'none'}")
+    platform = available()[connection.platform]
+    if not isinstance(connection.settings, SurveySettings) or not platform.source or not platform.parse:
+        raise UsageError(f"{name} has no history to read")
+    if not (connection.settings.pull or dry_run):
+        raise ConfigurationError([Fault(setting=f"{connection.prefix}PULL", problem="is false")])
+    whole = connection.settings.model_copy(update={"backfill": True, "backfill_since": span.since})
+    connection = connection.model_copy(update={"settings": whole})
+    return History(connection=connection, platform=platform, source=platform.source, parse=platform.parse, span=span)
+
+
+async def _backfill(settings: Settings, history: History, tally: Tally, *, dry_run: bool) -> None:
+    name = history.connection.name
     async with open_session() as session:
-        connection = settings.connections.get(name)
-        if connection is None:
-            known = ", ".join(settings.connections) or "none"
-            raise UsageError(f"there is no connection {name}; configured: {known}")
-        platform = available()[connection.platform]
-        if not isinstance(connection.settings, SurveySettings) or not platform.source or not platform.parse:
-            raise UsageError(f"{name} has no history to read")
-        if not (connection.settings.pull or dry_run):
-            raise ConfigurationError([Fault(setting=f"{connection.prefix}PULL", problem="is false")])
-        history = connection.settings.model_copy(update={"backfill": True, "backfill_since": since})
-        wanted = connection.model_copy(update={"settings": history})
-        source = platform.source(wire(wanted, platform, session, Metrics(), Clock()))
-        pages = _wanted(source, platform.parse, until, tally)
+        wiring = wire(history.connection, history.platform, session, Metrics(), Clock())
+        pages = _shown(_sifted(patiently(history.source(wiring)), history, tally), name, tally)
         if dry_run:
-            async for _ in _shown(pages, name):
+            async for _ in pages:
                 pass
         else:
-            await _journal(settings, name, _shown(pages, name))
-    return tally
+            await _journal(settings, name, pages)
 
 
-async def _wanted(source: Source, parse: Parser, until: datetime | None, tally: Tally) -> AsyncIterator[Page]:
-    """The pages of the history, without what was answered after `until`."""
-    async for page in source.read(None):
-        if not page.backfilling and tally.read:
+async def patiently(source: Source) -> AsyncIterator[Page]:
+    """The pages of the history; passing trouble is waited out, and reading goes on behind the last good page."""
+    checkpoint: bytes | None = None
+    failures = 0
+    while True:
+        try:
+            async for page in source.read(checkpoint):
+                yield page
+                if not page.backfilling:
+                    return
+                checkpoint, failures = page.checkpoint, 0
+        except TryLater as trouble:
+            failures += 1
+            if failures >= _TRIES:
+                raise
+            await asyncio.sleep(_pause(trouble, failures))
+        else:
             return
-        records = [record for record in page.records if _note(source.connection, parse, record, until, tally)]
+
+
+def _pause(trouble: TryLater, failures: int) -> float:
+    jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
+    return max(trouble.after or 0.0, backoff(failures, jitter=jitter, base=1.0, cap=30.0))
+
+
+async def _sifted(pages: AsyncIterator[Page], history: History, tally: Tally) -> AsyncIterator[Page]:
+    """The pages without the answers that are not wanted, and without those that the page before ended with.
+
+    What cannot be read stays, for the daemon's shelf.
+    """
+    before: frozenset[bytes] = frozenset()
+    async for page in pages:
+        fresh = [record for record in page.records if record not in before]
+        before = frozenset(page.records)
+        records = [record for record in fresh if _is_kept(history, record, tally)]
         yield Page(records=records, checkpoint=page.checkpoint, backfilling=True, progress=page.progress)
-        if not page.backfilling:
-            return
 
 
-def _note(connection: str, parse: Parser, record: bytes, until: datetime | None, tally: Tally) -> bool:
-    tally.read += 1
+def _is_kept(history: History, record: bytes, tally: Tally) -> bool:
     try:
-        response = parse(connection, record)
+        response = history.parse(history.connection.name, record)
     except BadRecord as error:
-        tally.bad.append(str(error))
+        tally.bad[str(error)] += 1
         return True
-    if until is not None and response.created_at > until:
+    if not history.span.holds(response):
         return False
-    tally.kept += 1
-    if response.survey_type == "nps" and response.score is not None:
-        tally.categories[category(int(response.score))] += 1
-    if len(tally.sample) < SAMPLE:
-        tally.sample.append(response)
+    tally.take(response)
     return True
-
-
-async def _shown(pages: AsyncIterator[Page], name: str) -> AsyncIterator[Page]:
-    """Pass the pages on behind a progress bar."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[read]} read"),
-    )
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console()) as progress:
-        task = progress.add_task(f"history of {name}", total=1.0, read=0)
-        read = 0
-        async for page in pages:
-            read += len(page.records)
-            progress.update(task, completed=page.progress or 0.0, read=read)
-            yield page
-        progress.update(task, completed=1.0)
 
 
 async def _journal(settings: Settings, name: str, pages: AsyncIterator[Page]) -> None:
@@ -136,17 +202,44 @@ async def _journal(settings: Settings, name: str, pages: AsyncIterator[Page]) ->
             await store.append([arrival] if page.records else [])
 
 
+# --- telling ----------------------------------------------------------------------------------------------------
+
+
+async def _shown(pages: AsyncIterator[Page], name: str, tally: Tally) -> AsyncIterator[Page]:
+    """Pass the pages on behind a progress bar, which is no part of the result and keeps to terminals."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[read]} read"),
+    )
+    out = console(stderr=True)
+    with Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=out, disable=not out.is_terminal
+    ) as progress:
+        task = progress.add_task(f"history of {name}", total=1.0, read=0)
+        async for page in pages:
+            progress.update(task, completed=page.progress or 0.0, read=len(tally.camps))
+            yield page
+        progress.update(task, completed=1.0)
+
+
 def _report(tally: Tally, connection: str, *, dry_run: bool) -> None:
     out = console()
-    promoters, detractors = tally.categories["promoter"], tally.categories["detractor"]
-    scored = tally.categories.total()
-    nps = f", NPS {100 * (promoters - detractors) / scored:.1f}" if scored else ""
-    out.print(f"{connection}: {tally.kept} responses, {scored} NPS scores{nps}, {len(tally.bad)} unusable")
-    for reason, count in Counter(tally.bad).most_common():
-        out.print(f"  unusable: {count} x {reason}")
+    camps = Counter(camp for camp in tally.camps.values() if camp)
+    scored = camps.total()
+    nps = f", NPS {100 * (camps['promoter'] - camps['detractor']) / scored:.1f}" if scored else ""
+    out.print(f"{connection}: {len(tally.camps)} responses, {scored} NPS scores{nps}, {tally.bad.total()} unusable")
+    for reason, count in tally.bad.most_common():
+        out.print(readable(f"  unusable: {count} x {reason}"))
     if dry_run:
-        rows = [(one.id, one.created_at.isoformat(), one.survey_type, one.score) for one in tally.sample]
-        out.print(table("A sample of what would be emitted", ["response", "answered", "type", "score"], rows))
-        out.print("Nothing was kept or sent.")
+        _print_sample(out, tally)
     else:
         out.print("All of it is in the journal; the daemon emits what is new.")
+
+
+def _print_sample(out: Console, tally: Tally) -> None:
+    rows = [(one.id, one.created_at.isoformat(), one.survey_type, one.score) for one in tally.sample]
+    if rows:
+        out.print(table("The oldest of them", ["response", "answered", "type", "score"], rows))
+    out.print("Nothing was kept or sent.")

@@ -3,21 +3,23 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from rich.markup import escape
+from rich.text import Text
 
 from npsbridge.app.parts import Parts, assemble, idle_warnings, wire
 from npsbridge.cli.opening import settings_from
-from npsbridge.cli.show import console, print_json
+from npsbridge.cli.show import console, print_json, readable
 from npsbridge.clock import Clock
 from npsbridge.core.ports import Finding
-from npsbridge.errors import ConfigurationError, VendorError
+from npsbridge.errors import ConfigurationError, Fault, VendorError
 from npsbridge.metrics import Metrics
 from npsbridge.net.client import open_session
 from npsbridge.platforms import available
 from npsbridge.settings import Settings
+from npsbridge.store import open_store
 
-MARKS = {True: "[green]ok[/]", False: "[red]wrong[/]", None: "[yellow]unknown[/]"}
+_MARKS: Final = {True: ("ok", "green"), False: ("wrong", "red"), None: ("unknown", "yellow")}
 
 
 def check_settings(env_file: Path | None, *, online: bool, as_json: bool) -> int:
@@ -25,42 +27,60 @@ def check_settings(env_file: Path | None, *, online: bool, as_json: bool) -> int
     try:
         settings = settings_from(env_file)
     except ConfigurationError as error:
-        findings = [
-            Finding(subject=fault.setting, is_good=False, text=_without_name(str(fault))) for fault in error.faults
-        ]
-        _show(findings, as_json=as_json)
+        _show(list(map(_fault, error.faults)), as_json=as_json)
         return ConfigurationError.exit_code
-    findings = asyncio.run(_findings(settings, online=online))
-    _show(findings, as_json=as_json)
-    return VendorError.exit_code if any(finding.is_good is False for finding in findings) else 0
+    own, vendors = asyncio.run(_findings(settings, online=online))
+    _show([*own, *vendors], as_json=as_json)
+    if _has_wrong(own):
+        return ConfigurationError.exit_code
+    return VendorError.exit_code if _has_wrong(vendors) else 0
 
 
-def _without_name(fault: str) -> str:
-    return fault.partition(": ")[2]
+def _fault(fault: Fault) -> Finding:
+    example = f" (for example {fault.example})" if fault.example else ""
+    return Finding(subject=fault.setting, is_good=False, text=fault.problem + example)
 
 
-async def _findings(settings: Settings, *, online: bool) -> list[Finding]:
+def _has_wrong(findings: Sequence[Finding]) -> bool:
+    return any(finding.is_good is False for finding in findings)
+
+
+async def _findings(settings: Settings, *, online: bool) -> tuple[list[Finding], list[Finding]]:
+    """What follows from the settings alone, and what the vendors say."""
     clock, metrics, platforms = Clock(), Metrics(), available()
+    vendors: list[Finding] = []
     async with open_session() as session:
         parts = assemble(settings, session, metrics, clock)
-        found = _offline(settings, parts)
         for connection in settings.connections.values() if online else ():
             platform = platforms[connection.platform]
             if platform.check:
-                found += await platform.check(wire(connection, platform, session, metrics, clock))
-    return found
+                vendors += await platform.check(wire(connection, platform, session, metrics, clock))
+    return [*_of_settings(settings, parts), *_of_store(settings), *_of_webhooks(settings, parts)], vendors
 
 
-def _offline(settings: Settings, parts: Parts) -> list[Finding]:
+def _of_settings(settings: Settings, parts: Parts) -> list[Finding]:
     found = [Finding(subject="settings", is_good=True, text="every setting can be used")]
     found += [Finding(subject="settings", is_good=False, text=text) for text in idle_warnings(settings, parts)]
-    found += [Finding(subject="settings", is_good=None, text=text) for text in settings.warnings]
-    base = str(settings.public_url or f"http://{settings.listen}").rstrip("/")
-    for name in parts.receivers:
-        text = f"paste as webhook URL at the vendor: {base}/hooks/{name}"
-        found.append(Finding(subject=name, is_good=True, text=text))
-    if parts.receivers and settings.public_url is None:
-        text = "vendors cannot reach a loopback address: set it to the address they can"
+    return found + [Finding(subject="settings", is_good=None, text=text) for text in settings.warnings]
+
+
+def _of_store(settings: Settings) -> list[Finding]:
+    """Whether this release has the kind of store that is asked for; nothing is opened."""
+    try:
+        open_store(settings.store_url, clock=Clock())
+    except ConfigurationError as error:
+        return list(map(_fault, error.faults))
+    return []
+
+
+def _of_webhooks(settings: Settings, parts: Parts) -> list[Finding]:
+    base = str(settings.public_url or f"http://{settings.listen}")
+    found = [
+        Finding(subject=name, is_good=True, text=f"paste as webhook URL at the vendor: {base}/hooks/{name}")
+        for name in parts.receivers
+    ]
+    if found and settings.public_url is None:
+        text = "is not set, so the URLs above are of this machine alone: set it to the address that vendors can reach"
         found.append(Finding(subject="NPSBRIDGE_PUBLIC_URL", is_good=None, text=text))
     return found
 
@@ -71,4 +91,5 @@ def _show(findings: Sequence[Finding], *, as_json: bool) -> None:
         return
     out = console()
     for one in findings:
-        out.print(f"{MARKS[one.is_good]} {escape(one.subject)}: {escape(one.text)}", soft_wrap=True)
+        word, style = _MARKS[one.is_good]
+        out.print(Text(f"{word:8}", style=style) + readable(f"{one.subject}: {one.text}"), soft_wrap=True)

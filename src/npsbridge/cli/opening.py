@@ -2,23 +2,33 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from npsbridge.clock import Clock
 from npsbridge.core.ports import Store
-from npsbridge.errors import StoreUnusable
+from npsbridge.errors import StoreLocked, StoreUnusable
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import Settings, load
 from npsbridge.store import open_store
+from npsbridge.store.sqlite.lock import held_alone
+from npsbridge.telemetry import start_logging
 
 T = TypeVar("T")
 
+_SQLITE: Final = "sqlite:///"
+
 
 def settings_from(env_file: Path | None) -> Settings:
-    """The configuration in force. Raises ConfigurationError."""
-    return load(settings_classes(), env_file=env_file)
+    """The configuration in force; from here on warnings go to standard error, and no secret into any message.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
+    settings = load(settings_classes(), env_file=env_file)
+    start_logging("WARNING", "text", secrets=settings.secrets())
+    return settings
 
 
 @asynccontextmanager
@@ -28,15 +38,16 @@ async def store_beside(settings: Settings) -> AsyncIterator[Store]:
     Raises:
         StoreUnusable: there is none yet; reading must not create one.
     """
-    _expect_store(settings.store_url)
+    path = store_path(settings)
+    if path is not None and not path.exists():
+        raise StoreUnusable(f"there is no store at {path} yet; `npsbridge run` makes it")
     async with open_store(settings.store_url, clock=Clock(), exclusive=False) as store:
         yield store
 
 
-def _expect_store(url: str) -> None:
-    path = url.removeprefix("sqlite:///")
-    if url.startswith("sqlite:") and not Path(path).exists():
-        raise StoreUnusable(f"there is no store at {path} yet; `npsbridge run` makes it")
+def store_beside_or_new(settings: Settings) -> AbstractAsyncContextManager[Store]:
+    """The same for a verb that writes, which makes the store where there is none."""
+    return open_store(settings.store_url, clock=Clock(), exclusive=False)
 
 
 def with_store(env_file: Path | None, act: Callable[[Store], Awaitable[T]]) -> T:
@@ -47,3 +58,21 @@ def with_store(env_file: Path | None, act: Callable[[Store], Awaitable[T]]) -> T
             return await act(store)
 
     return asyncio.run(main())
+
+
+def is_daemon_running(settings: Settings) -> bool:
+    """Whether a daemon holds the store now; its lock says so, and is free again whenever its holder dies."""
+    path = store_path(settings)
+    if path is None:
+        return False
+    try:
+        with held_alone(path.resolve()):
+            return False
+    except StoreLocked:
+        return True
+
+
+def store_path(settings: Settings) -> Path | None:
+    """The file of the store; None when it is no file."""
+    url = settings.store_url
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None

@@ -1,16 +1,18 @@
 """`npsbridge outbox`: looking at deliveries."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import orjson
 
 from npsbridge.cli.opening import with_store
-from npsbridge.cli.show import console, print_json, table
+from npsbridge.cli.show import console, details, print_json, readable, table
 from npsbridge.clock import Clock
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import UsageError
 
-COLUMNS = ("id", "connection", "kind", "state", "attempts", "created_at", "message_id", "reason")
+_COLUMNS: Final = ("id", "connection", "kind", "state", "attempts", "created_at", "message_id", "reason")
 
 
 def list_deliveries(
@@ -22,8 +24,10 @@ def list_deliveries(
     rows = [as_document(delivery) for delivery in found]
     if as_json:
         print_json(rows)
+    elif rows:
+        console().print(table(None, _COLUMNS, [[row[column] for column in _COLUMNS] for row in rows]))
     else:
-        console().print(table(None, COLUMNS, [[row[column] for column in COLUMNS] for row in rows]))
+        console().print("There is no such delivery.")
 
 
 def show_delivery(env_file: Path | None, number: int, *, as_json: bool) -> None:
@@ -31,11 +35,13 @@ def show_delivery(env_file: Path | None, number: int, *, as_json: bool) -> None:
     delivery = with_store(env_file, lambda store: store.delivery(number))
     if delivery is None:
         raise UsageError(f"there is no delivery {number}")
-    document = as_document(delivery) | {"body": delivery.body.decode("utf-8", "replace")}
+    document = as_document(delivery)
     if as_json:
-        print_json(document)
-    else:
-        console().print(table(None, ["", ""], list(document.items())))
+        print_json(document | {"body": delivery.body.decode("utf-8", "replace")})
+        return
+    out = console()
+    out.print(details(document))
+    out.print(readable(_indented(delivery.body)), soft_wrap=True)
 
 
 def as_document(delivery: Delivery) -> dict[str, Any]:
@@ -52,6 +58,14 @@ def as_document(delivery: Delivery) -> dict[str, Any]:
         "next_attempt_at": None if due is None else iso_utc(Clock.at(due)),
         "created_at": iso_utc(Clock.at(delivery.created_at)),
     }
+
+
+def _indented(body: bytes) -> str:
+    """A body for people; what is no JSON (an unreadable page) as it came."""
+    try:
+        return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "replace")
 
 
 def _state(word: str | None) -> State | None:

@@ -1,7 +1,7 @@
 """`npsbridge trace`: the life of one message, response or person, from arrival to delivery."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -9,47 +9,60 @@ from npsbridge.cli.opening import with_store
 from npsbridge.cli.outbox import as_document
 from npsbridge.cli.show import console, print_json, table
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Trace
+from npsbridge.core.ports import JournalEntry, RememberedResponse, Trace
 from npsbridge.core.times import iso_utc
+from npsbridge.errors import UsageError
 
-NOT_FOUND = 1
+_SHOWN_OF_RESPONSES: Final = ("connection", "id", "revision", "score", "comment", "created_at")
 
 
-def show_trace(env_file: Path | None, key: str, *, as_json: bool) -> int:
-    """Print what is known; returns 1 when nothing is."""
+def show_trace(env_file: Path | None, key: str, *, as_json: bool) -> None:
+    """Print what is known.
+
+    Raises:
+        UsageError: nothing is; with JSON after the empty document.
+    """
     found = with_store(env_file, lambda store: store.trace(key))
     document = _document(found)
+    is_known = any(document.values())
     if as_json:
         print_json(document)
-    else:
+    elif is_known:
         _print(document)
-    return 0 if any(document.values()) else NOT_FOUND
+    if not is_known:
+        raise UsageError(f"nothing is known of {key}")
 
 
 def _document(found: Trace) -> dict[str, list[dict[str, Any]]]:
     return {
-        "arrivals": [
-            {
-                "journal": entry.id,
-                "connection": entry.connection,
-                "origin": entry.origin.value,
-                "received_at": iso_utc(Clock.at(entry.received_at)),
-                "records": entry.count,
-            }
-            for entry in found.entries
-        ],
-        "responses": [
-            {"revision": one.revision, "milestones": list(one.milestones), **msgspec.to_builtins(one.response)}
-            for one in found.responses
-        ],
+        "arrivals": [_arrival(entry) for entry in found.entries],
+        "responses": [_response(remembered) for remembered in found.responses],
         "deliveries": [as_document(delivery) for delivery in found.deliveries],
     }
+
+
+def _arrival(entry: JournalEntry) -> dict[str, Any]:
+    return {
+        "journal": entry.id,
+        "connection": entry.connection,
+        "origin": entry.origin.value,
+        "received_at": iso_utc(Clock.at(entry.received_at)),
+        "records": entry.count,
+    }
+
+
+def _response(remembered: RememberedResponse) -> dict[str, Any]:
+    said = {"revision": remembered.revision, "milestones": list(remembered.milestones)}
+    content: dict[str, Any] = msgspec.to_builtins(remembered.response)
+    return said | content
 
 
 def _print(document: dict[str, list[dict[str, Any]]]) -> None:
     out = console()
     for title, rows in document.items():
-        columns = list(rows[0]) if rows else ["nothing known"]
-        shown = columns if title != "responses" else ["connection", "id", "revision", "score", "comment", "created_at"]
-        out.print(table(title.capitalize(), shown, [[row.get(column) for column in shown] for row in rows]))
+        if rows:
+            columns = list(rows[0]) if title != "responses" else list(_SHOWN_OF_RESPONSES)
+            out.print(table(title.capitalize(), columns, [[row.get(column) for column in columns] for row in rows]))
+        else:
+            out.print(f"{title.capitalize()}: none any more; see NPSBRIDGE_RETENTION__*")
         out.print()

@@ -15,33 +15,35 @@ class RateWindow:
         self._limit = limit
         self._seconds = seconds
         self._booked: deque[tuple[float, int]] = deque()
+        """When each booking leaves the window, and what it cost; in this order."""
         self._sum = 0
 
     def reserve(self, now: float, cost: int = 1) -> float:
         """Book `cost` at the earliest time it fits and return the seconds until then.
 
-        Bookings are served in the order they are made. A cost above the limit waits for an empty window.
+        Bookings are served in the order they are made. A cost above the limit waits for an empty window and then fills
+        as many windows as it needs, so that a limit below one is kept as well.
         """
         if self._limit <= 0:
             return 0.0
         self._forget(now)
         at = max(now, self._earliest(now, cost))
-        self._booked.append((at, cost))
+        self._booked.append((at + self._seconds * max(1.0, cost / self._limit), cost))
         self._sum += cost
         return at - now
 
     def _earliest(self, now: float, cost: int) -> float:
         excess = self._sum + min(cost, self._limit) - self._limit
         at = now
-        for booked_at, amount in self._booked:
+        for leaves_at, amount in self._booked:
             if excess <= 0:
                 break
             excess -= amount
-            at = booked_at + self._seconds
+            at = leaves_at
         return at
 
     def _forget(self, now: float) -> None:
-        while self._booked and self._booked[0][0] + self._seconds <= now:
+        while self._booked and self._booked[0][0] <= now:
             self._sum -= self._booked.popleft()[1]
 
 

@@ -15,8 +15,9 @@ from npsbridge.errors import BadRecord
 
 T = TypeVar("T")
 
-_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]..", re.DOTALL)
+_HEX = rb"[0-9a-fA-F]{2}"
+_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]%b\\u[dD][c-fC-F]%b|u[dD][89a-fA-F]%b|.)" % (_HEX, _HEX, _HEX), re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]" + _HEX)
 _PAIR_LENGTH = 12
 _AT = re.compile(r" - at `\$([^`]*)`$")
 _MILLISECONDS_FROM = 100_000_000_000
@@ -171,4 +172,5 @@ def _bad(error: Exception) -> BadRecord:
     steps = place.group(1).replace("[...]", "/-").replace("[", "/").replace("]", "") if place else ""
     pointer = steps.replace(".", "/")
     reason = words[: place.start()] if place else words
-    return BadRecord(pointer, reason[:1].lower() + reason[1:])
+    is_acronym = reason[1:2].isupper()
+    return BadRecord(pointer, reason if is_acronym else reason[:1].lower() + reason[1:])

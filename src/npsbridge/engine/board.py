@@ -6,6 +6,7 @@ An outage is two log lines: one when it starts, one when it ends. Changes are no
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 from loguru import logger
 
 from npsbridge.clock import Clock
@@ -32,9 +33,14 @@ class Condition(StrEnum):
     RETIRED = "retired"
 
 
-GOOD: Final = frozenset({Condition.WAITING_FOR_DATA, Condition.BACKFILLING, Condition.CONNECTED})
 STATUS: Final = {Condition.RETRYING: "warn", Condition.RETIRED: "warn", Condition.PAUSED: "fail"}
-"""`fail` needs a person; `warn` mends itself or cannot be mended."""
+"""`fail` needs a person; `warn` mends itself or cannot be mended; whatever is not listed passes."""
+
+TOLD: Final = {
+    Condition.RETRYING: ("WARNING", "The connection is in trouble and is tried again until it works; nothing is lost"),
+    Condition.PAUSED: ("ERROR", "The connection is paused until somebody acts; nothing is lost"),
+    Condition.RETIRED: ("WARNING", "The connection is retired: the vendor says that the service has ended"),
+}
 
 
 class Line(Record, frozen=True, kw_only=True):
@@ -54,6 +60,11 @@ class Line(Record, frozen=True, kw_only=True):
         """pass, warn or fail."""
         return STATUS.get(self.condition, "pass")
 
+    @property
+    def is_trouble(self) -> bool:
+        """Whether this is a state that somebody should hear of."""
+        return self.condition in TOLD
+
 
 class Board:
     """Keeps one line per connection and direction."""
@@ -64,7 +75,7 @@ class Board:
         self._lines: dict[tuple[str, Direction], Line] = {}
 
     def lines(self) -> list[Line]:
-        """All lines, in the order the connections were opened."""
+        """All lines, in the order in which they were first noted."""
         return list(self._lines.values())
 
     def find(self, connection: str, direction: Direction) -> Line | None:
@@ -86,34 +97,33 @@ class Board:
         reason: str | None = None,
         progress: float | None = None,
     ) -> None:
-        """Set a line. Only a change of condition is logged and stored; its reason may change silently."""
-        before = self._lines.get((connection, direction))
-        has_changed = before is None or before.condition is not condition
+        """Set a line. Only a change of condition is logged and stored; reason and progress may change silently."""
+        before = self.find(connection, direction)
         line = Line(
             connection=connection,
             direction=direction,
             condition=condition,
-            since=self._clock.now_ms() if has_changed or before is None else before.since,
+            since=self._clock.now_ms(),
             reason=reason,
             progress=progress,
         )
+        if before is not None and before.condition is condition:
+            self._lines[connection, direction] = msgspec.structs.replace(line, since=before.since)
+            return
         self._lines[connection, direction] = line
-        if has_changed:
-            self._tell(line, before)
-            await self._keep(line)
+        self._tell(line, before)
+        await self._keep(line)
 
     def _tell(self, line: Line, before: Line | None) -> None:
-        name, words = f"{line.connection}:{line.direction}", line.condition.replace("_", " ")
-        bound = logger.bind(connection=line.connection, direction=line.direction, state=line.condition)
-        if line.condition is Condition.PAUSED:
-            bound.error("{} is paused, nothing is lost: {}", name, line.reason)
-        elif line.condition not in GOOD:
-            bound.warning("{} is {}: {}", name, words, line.reason)
-        elif before is not None and before.condition not in GOOD:
-            seconds = (self._clock.now_ms() - before.since) / 1000
-            bound.info("{} is {} again after {:.0f} s of {}", name, words, seconds, before.condition)
+        bound = logger.bind(connection=line.connection, direction=line.direction.value, state=line.condition.value)
+        if line.condition in TOLD:
+            level, sentence = TOLD[line.condition]
+            bound.bind(reason=line.reason).log(level, sentence)
+        elif before is not None and before.is_trouble:
+            seconds = round((line.since - before.since) / 1000)
+            bound.bind(was=before.condition.value, seconds=seconds).info("The connection works again")
         else:
-            bound.info("{} is {}", name, words)
+            bound.info("The connection changed its state")
 
     async def _keep(self, line: Line) -> None:
         health = Health(
@@ -126,4 +136,4 @@ class Board:
         try:
             await self._store.note_health(health)
         except StoreFull:
-            logger.warning("the state of {} could not be noted: the disk is full", line.connection)
+            logger.bind(connection=line.connection).warning("The state of a connection was not noted: no room")

@@ -5,49 +5,49 @@ settled when the process dies is sent again under the same messageId.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Final
 
 import anyio
 from loguru import logger
 
-from npsbridge.clock import Clock
 from npsbridge.core.model import Delivery, State
-from npsbridge.core.outcome import Outcome
+from npsbridge.core.outcome import Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
 from npsbridge.core.pace import RateWindow
-from npsbridge.core.ports import Destination, Settlement, Store
+from npsbridge.core.ports import Destination, Settlement
 from npsbridge.core.settle import Pace, Verdict, next_pace, settlements
 from npsbridge.engine.bell import Bell
-from npsbridge.engine.board import Board, Condition, Direction
+from npsbridge.engine.board import Condition, Direction
+from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull
-from npsbridge.metrics import Metrics
 
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
+HELD_UP_PAUSE = 1.0
+"""Seconds until a delivery is looked at again whose time has come, but which an earlier one of its person holds up."""
+SHORTEST_PAUSE = 0.5
+"""Seconds after trouble, whatever the destination says: `Retry-After: 0` is no invitation to ask without end."""
+
+RESULTS: Final[dict[type[Outcome], str]] = {
+    Delivered: "delivered",
+    RetryLater: "retry",
+    Rejected: "dead",
+    Paused: "paused",
+    Retired: "retired",
+    Unknown: "held",
+}
+"""The word in the metrics for each outcome."""
 
 
 class Lane:
     """Everything owed to one destination, in order."""
 
-    def __init__(
-        self,
-        destination: Destination,
-        *,
-        store: Store,
-        board: Board,
-        clock: Clock,
-        metrics: Metrics,
-        bell: Bell,
-        jitter: Callable[[], float],
-        give_up_after: float,
-    ) -> None:
+    def __init__(self, destination: Destination, seams: Seams, *, bell: Bell, give_up_after: float) -> None:
         self._destination = destination
         self._name = destination.connection
-        self._store = store
-        self._board = board
-        self._clock = clock
-        self._metrics = metrics
+        self._seams = seams
+        self._store = seams.store
         self._bell = bell
-        self._jitter = jitter
         self._give_up_after = give_up_after
         self._window = RateWindow(destination.rate_limit, 1.0)
         self._pace = Pace(size=destination.batch_limit)
@@ -71,29 +71,62 @@ class Lane:
 
     async def step(self) -> None:
         """Attempt one batch, or wait until there may be one."""
-        batch = await self._store.claim(self._name, now=self._clock.now_ms(), limit=self._pace.size)
+        now = self._seams.clock.now_ms()
+        batch = await self._store.claim(self._name, now=now, limit=self._pace.size)
         if not batch:
-            await self._bell.wait(await self._until_due())
+            await self._bell.wait(await self._until_due(now))
             return
-        await self._rest(self._window.reserve(self._clock.monotonic(), len(batch)))
+        await self._rest(self._window.reserve(self._seams.clock.monotonic(), len(batch)))
         if not self._stopping.is_set():
             await self._attempt(batch)
 
     async def _attempt(self, batch: Sequence[Delivery]) -> None:
         outcomes = await self._destination.deliver(batch)
+        jitter = self._seams.jitter()
         settled = settlements(
-            batch, outcomes, now=self._clock.now_ms(), jitter=self._jitter(), give_up_after=self._give_up_after
+            batch, outcomes, now=self._seams.clock.now_ms(), jitter=jitter, give_up_after=self._give_up_after
         )
-        await self._store.settle(settled)
-        self._count(outcomes)
-        self._tell_dead(batch, settled)
-        self._pace = next_pace(self._pace, outcomes, limit=self._destination.batch_limit, jitter=self._jitter())
+        await self._record(settled)
+        self._tell(batch, outcomes, settled)
+        self._pace = next_pace(self._pace, outcomes, limit=self._destination.batch_limit, jitter=jitter)
         await self._show(settled)
-        await self._rest(self._pace.pause)
+        if self._pace.verdict is not Verdict.FLOWS:
+            await self._rest(max(self._pace.pause, SHORTEST_PAUSE))
+
+    async def _record(self, settled: Sequence[Settlement]) -> None:
+        """Write down what has changed; what is simply still owed costs neither a write nor an attempt.
+
+        The destination has taken its part by now, so while there is no room the writing is tried again, not the
+        sending.
+        """
+        changed = [one for one in settled if one.state is not State.QUEUED]
+        while changed:
+            try:
+                await self._store.settle(changed)
+            except StoreFull:
+                await self._rest(FULL_DISK_PAUSE)
+                if self._stopping.is_set():
+                    raise
+            else:
+                return
+
+    def _tell(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome], settled: Sequence[Settlement]) -> None:
+        for kind, count in Counter(map(type, outcomes)).items():
+            self._seams.metrics.deliveries.labels(self._name, RESULTS[kind]).inc(count)
+        for delivery, one in zip(batch, settled, strict=True):
+            if one.state is State.DEAD:
+                logger.bind(
+                    connection=self._name,
+                    kind=delivery.kind,
+                    message_id=delivery.message_id,
+                    delivery=delivery.id,
+                    reason=one.reason,
+                ).error("A delivery is dead: it will never be taken as it is")
 
     async def _show(self, settled: Sequence[Settlement]) -> None:
+        """Show the state of the connection; the first delivery of its life is remembered."""
         if not self._has_delivered and any(one.state is State.DELIVERED for one in settled):
-            await self._store.note_fact(self._fact, str(self._clock.now_ms()))
+            await self._store.note_fact(self._fact, str(self._seams.clock.now_ms()))
             self._has_delivered = True
         conditions = {
             Verdict.FLOWS: self._resting,
@@ -103,27 +136,20 @@ class Lane:
         }
         await self._note(conditions[self._pace.verdict], self._pace.reason)
 
-    def _count(self, outcomes: Sequence[Outcome]) -> None:
-        for result, count in Counter(type(outcome).__name__ for outcome in outcomes).items():
-            self._metrics.deliveries.labels(self._name, RESULTS[result]).inc(count)
-
-    def _tell_dead(self, batch: Sequence[Delivery], settled: Sequence[Settlement]) -> None:
-        for delivery, one in zip(batch, settled, strict=True):
-            if one.state is State.DEAD:
-                bound = logger.bind(connection=self._name, message_id=delivery.message_id, delivery=delivery.id)
-                bound.error("{} will never take this {}: {}", self._name, delivery.kind, one.reason)
-
     async def _rest(self, seconds: float) -> None:
+        """Wait so long, or until there is a reason to stop."""
         if seconds > 0:
             with anyio.move_on_after(seconds):
                 await self._stopping.wait()
 
-    async def _until_due(self) -> float:
+    async def _until_due(self, now: int) -> float:
         due = await self._store.next_due(self._name)
-        return LONGEST_SLEEP if due is None else max(0.0, (due - self._clock.now_ms()) / 1000)
+        if due is None:
+            return LONGEST_SLEEP
+        return min(LONGEST_SLEEP, (due - now) / 1000) if due > now else HELD_UP_PAUSE
 
     async def _note(self, condition: Condition, reason: str | None = None) -> None:
-        await self._board.note(self._name, Direction.FORWARD, condition, reason=reason)
+        await self._seams.board.note(self._name, Direction.FORWARD, condition, reason=reason)
 
     @property
     def _resting(self) -> Condition:
@@ -132,14 +158,3 @@ class Lane:
     @property
     def _fact(self) -> str:
         return f"first_delivery_at:{self._name}"
-
-
-RESULTS = {
-    "Delivered": "delivered",
-    "RetryLater": "retry",
-    "Rejected": "dead",
-    "Paused": "paused",
-    "Retired": "retired",
-    "Unknown": "held",
-}
-"""The word in the metrics for each outcome."""

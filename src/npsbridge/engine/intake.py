@@ -1,13 +1,12 @@
 """The door: what arrives is in the journal, on disk, before anybody is told that we have it."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from npsbridge.clock import Clock
-from npsbridge.core.ports import Arrival, Origin, Page, Store
+from npsbridge.core.ports import Arrival, Origin, Page
 from npsbridge.core.reading import digest
 from npsbridge.engine.bell import Bell
-from npsbridge.metrics import Metrics
+from npsbridge.engine.seams import Seams
 
 REMEMBERED = 20_000
 """Records recognised without asking the store; more than the overlap of a round ever shows."""
@@ -16,10 +15,8 @@ REMEMBERED = 20_000
 class Intake:
     """Journals pages and webhooks, and rings for the router."""
 
-    def __init__(self, store: Store, clock: Clock, metrics: Metrics, bell: Bell) -> None:
-        self._store = store
-        self._clock = clock
-        self._metrics = metrics
+    def __init__(self, seams: Seams, bell: Bell) -> None:
+        self._seams = seams
         self._bell = bell
         self._journaled: OrderedDict[str, None] = OrderedDict()
         self._checkpoints: dict[str, bytes] = {}
@@ -33,9 +30,8 @@ class Intake:
         Raises:
             StoreFull: nothing was kept; the page will be read again.
         """
-        fresh = {
-            key: record for record in page.records if (key := self._key(connection, record)) not in self._journaled
-        }
+        keyed = {_key(connection, record): record for record in page.records}
+        fresh = {key: record for key, record in keyed.items() if key not in self._journaled}
         if not fresh and self._checkpoints.get(connection) == page.checkpoint:
             return 0
         origin = Origin.BACKFILL if page.backfilling else Origin.POLL
@@ -60,18 +56,19 @@ class Intake:
             origin=origin,
             body=b"[" + b",".join(records) + b"]",
             count=len(records),
-            received_at=self._clock.now_ms(),
+            received_at=self._seams.clock.now_ms(),
         )
         place = None if checkpoint is None else (connection, checkpoint)
-        await self._store.append([arrival] if records else [], checkpoint=place)
+        await self._seams.store.append([arrival] if records else [], checkpoint=place)
         if records:
-            self._metrics.ingest_events.labels(origin, "stored").inc(len(records))
+            self._seams.metrics.ingest_events.labels(origin.value, "stored").inc(len(records))
             self._bell.ring()
 
-    def _key(self, connection: str, record: bytes) -> str:
-        return digest(connection.encode() + b"\0" + record)
-
-    def _remember(self, keys: dict[str, bytes]) -> None:
+    def _remember(self, keys: Iterable[str]) -> None:
         self._journaled.update(dict.fromkeys(keys))
         while len(self._journaled) > REMEMBERED:
             self._journaled.popitem(last=False)
+
+
+def _key(connection: str, record: bytes) -> str:
+    return digest(connection.encode() + b"\0" + record)

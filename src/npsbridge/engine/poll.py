@@ -1,20 +1,18 @@
 """One poller per source: a round, a pause, and what a vendor's refusal means for the next round."""
 
-from collections.abc import Callable
-
+import anyio
 from loguru import logger
 
-from npsbridge.clock import Clock
 from npsbridge.core.pace import backoff
-from npsbridge.core.ports import Page, Shelved, Source, Store
+from npsbridge.core.ports import Page, Shelved, Source
 from npsbridge.core.reading import digest
-from npsbridge.engine.bell import Bell
-from npsbridge.engine.board import Board, Condition, Direction
+from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.seams import Seams
 from npsbridge.errors import Gone, PersonMustAct, StoreFull, TryLater, UnreadablePage
-from npsbridge.metrics import Metrics
 
-LONGEST_BACKOFF = 120.0
+FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 120.0
+"""Seconds between rounds that fail for a passing reason."""
 FIRST_PROBE, LONGEST_PROBE = 30.0, 600.0
 """Seconds between looks whether a paused connection works again; a key may be mended at the vendor's side."""
 
@@ -22,98 +20,91 @@ FIRST_PROBE, LONGEST_PROBE = 30.0, 600.0
 class Poller:
     """Reads one source round by round."""
 
-    def __init__(
-        self,
-        source: Source,
-        *,
-        store: Store,
-        intake: Intake,
-        board: Board,
-        clock: Clock,
-        metrics: Metrics,
-        bell: Bell,
-        jitter: Callable[[], float],
-    ) -> None:
+    def __init__(self, source: Source, seams: Seams, intake: Intake) -> None:
         self._source = source
         self._name = source.connection
-        self._store = store
+        self._seams = seams
         self._intake = intake
-        self._board = board
-        self._clock = clock
-        self._metrics = metrics
-        self._bell = bell
-        self._jitter = jitter
         self._failures = 0
         self._has_data = False
+        self._unreadable: str | None = None
+        """The page that was told of last; it is not told of again while it stays so."""
 
     async def run(self) -> None:
         """Poll until the service has ended; cancelled from outside."""
-        self._has_data = self._fact in await self._store.facts()
+        self._has_data = self._fact in await self._seams.store.facts()
         await self._note(self._resting)
-        while True:
-            try:
-                await self._round()
-            except Gone as gone:
-                await self._note(Condition.RETIRED, str(gone))
-                return
-            except PersonMustAct as refusal:
-                delay = self._failed(FIRST_PROBE, LONGEST_PROBE)
-                await self._note(Condition.PAUSED, str(refusal))
-            except (TryLater, StoreFull) as trouble:
-                delay = await self._retry(trouble)
-            else:
-                self._failures, delay = 0, self._source.poll_interval
-            await self._bell.wait(delay)
+        pause = await self.step()
+        while pause is not None:
+            await anyio.sleep(pause)
+            pause = await self.step()
+
+    async def step(self) -> float | None:
+        """One round; returns the seconds until the next one, or None when there will be none."""
+        try:
+            await self._round()
+        except Gone as gone:
+            await self._note(Condition.RETIRED, str(gone))
+            return None
+        except PersonMustAct as refusal:
+            await self._note(Condition.PAUSED, str(refusal))
+            return self._backoff(FIRST_PROBE, LONGEST_PROBE)
+        except (TryLater, StoreFull) as trouble:
+            await self._note(Condition.RETRYING, str(trouble))
+            return await self._after(trouble)
+        self._failures, self._unreadable = 0, None
+        self._seams.metrics.poll_last_success.labels(self._name).set(self._seams.clock.now_ms() / 1000)
+        await self._note(self._resting)
+        return self._source.poll_interval
 
     async def _round(self) -> None:
-        checkpoint = await self._store.checkpoint(self._name)
-        async for page in self._source.read(checkpoint):
-            await self._take(page)
-            self._failures = 0
-        self._metrics.poll_last_success.labels(self._name).set(self._clock.now_ms() / 1000)
-        await self._note(self._resting)
+        reached = await self._seams.store.checkpoint(self._name)
+        async for page in self._source.read(reached):
+            new = await self._intake.page(self._name, page)
+            # Only what leads on counts as success: a round that fails at the same place every time, behind pages
+            # that were read before, must be asked for ever less often, and is one outage.
+            if new or page.checkpoint != reached:
+                self._failures, reached = 0, page.checkpoint
+                await self._tell(page, has_new=new > 0)
 
-    async def _take(self, page: Page) -> None:
-        new = await self._intake.page(self._name, page)
-        if new and not self._has_data:
-            await self._store.note_fact(self._fact, str(self._clock.now_ms()))
+    async def _tell(self, page: Page, *, has_new: bool) -> None:
+        if has_new and not self._has_data:
+            await self._seams.store.note_fact(self._fact, str(self._seams.clock.now_ms()))
             self._has_data = True
         if page.backfilling:
-            await self._board.note(self._name, Direction.PULL, Condition.BACKFILLING, progress=page.progress)
-        elif self._is_in_trouble():
+            await self._note(Condition.BACKFILLING, progress=page.progress)
+        else:
             await self._note(self._resting)
 
-    async def _retry(self, trouble: TryLater | StoreFull) -> float:
-        """What went wrong is passing: note it, show an unreadable page on the shelf, and say when to go again."""
-        delay = self._failed(1.0, LONGEST_BACKOFF)
+    async def _after(self, trouble: TryLater | StoreFull) -> float:
+        """Seconds until it is worth asking again; an unreadable page goes to the shelf in the meantime."""
         if isinstance(trouble, UnreadablePage):
             await self._shelve(trouble)
+        pause = self._backoff(FIRST_BACKOFF, LONGEST_BACKOFF)
         if isinstance(trouble, TryLater) and trouble.after is not None:
-            delay = max(trouble.after, self._jitter())
-        await self._note(Condition.RETRYING, str(trouble))
-        return delay
+            # A vendor that says 0 each time is not asked without end.
+            return max(trouble.after, min(pause, FIRST_BACKOFF))
+        return pause
 
     async def _shelve(self, page: UnreadablePage) -> None:
+        """Show what came on the shelf: once for the same trouble at the same place, whatever the page says."""
         reason = f"{page} (asked for {page.location})"
-        key = digest(reason.encode() + page.body)
-        logger.bind(connection=self._name, key=key).warning("an answer of {} cannot be read: {}", self._name, reason)
+        item = Shelved(connection=self._name, kind="page", key=digest(reason.encode()), reason=reason, body=page.body)
+        bound = logger.bind(connection=self._name, key=item.key, reason=reason)
+        if item.key != self._unreadable:
+            bound.warning("An answer cannot be read; it is on the shelf of the dead, and is asked for again")
+            self._unreadable = item.key
         try:
-            await self._store.shelve(
-                Shelved(connection=self._name, kind="page", key=key, reason=reason, body=page.body)
-            )
+            await self._seams.store.shelve(item)
         except StoreFull:
-            logger.warning("the answer could not be shelved: the disk is full")
+            bound.warning("An unreadable answer was not shelved: no room")
 
-    def _failed(self, base: float, cap: float) -> float:
+    def _backoff(self, first: float, longest: float) -> float:
         self._failures += 1
-        return backoff(self._failures, jitter=self._jitter(), base=base, cap=cap)
+        return backoff(self._failures, jitter=self._seams.jitter(), base=first, cap=longest)
 
-    async def _note(self, condition: Condition, reason: str | None = None) -> None:
-        await self._board.note(self._name, Direction.PULL, condition, reason=reason)
-
-    def _is_in_trouble(self) -> bool:
-        line = self._board.find(self._name, Direction.PULL)
-        return line is not None and line.condition in (Condition.RETRYING, Condition.PAUSED)
+    async def _note(self, condition: Condition, reason: str | None = None, progress: float | None = None) -> None:
+        await self._seams.board.note(self._name, Direction.PULL, condition, reason=reason, progress=progress)
 
     @property
     def _resting(self) -> Condition:

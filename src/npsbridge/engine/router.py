@@ -1,24 +1,23 @@
 """Reads the journal in order, asks the core what follows, and makes it true in one transaction per run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 import anyio
 import anyio.lowlevel
 from loguru import logger
 
-from npsbridge.clock import Clock
-from npsbridge.core.model import Identity
-from npsbridge.core.ports import Destination, JournalEntry, Parser, Recall, RememberedResponse, Routing, Store
-from npsbridge.core.route import Reading, Rules, emails, people, read, release, route
+from npsbridge.core.model import Response
+from npsbridge.core.ports import Destination, JournalEntry, Parser, Recall, RememberedResponse, Routing
+from npsbridge.core.route import Rules, emails, people, read, release, route
 from npsbridge.engine.bell import Bell
+from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull
-from npsbridge.metrics import Metrics
 
 ENTRIES = 50
+"""How many entries are read at once."""
 RECORDS = 300
-"""How much one run takes; beyond it the event loop would be busy for too long."""
+"""How many records one run takes; beyond it the event loop would be busy for too long."""
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
 
@@ -35,13 +34,11 @@ class Desk:
 class Router:
     """The one task that moves things from the journal to the outbox."""
 
-    def __init__(
-        self, store: Store, desk: Desk, *, clock: Clock, metrics: Metrics, bell: Bell, bells: Mapping[str, Bell]
-    ) -> None:
-        self._store = store
+    def __init__(self, desk: Desk, seams: Seams, *, bell: Bell, bells: Mapping[str, Bell]) -> None:
+        """`bell` is rung when something was journaled; `bells` are those of the lanes, by connection."""
         self._desk = desk
-        self._clock = clock
-        self._metrics = metrics
+        self._seams = seams
+        self._store = seams.store
         self._bell = bell
         self._bells = bells
         self._plans = [sink.plan for sink in desk.sinks]
@@ -50,22 +47,19 @@ class Router:
         """Route for ever; cancelled from outside."""
         while True:
             try:
-                has_worked = await self.step()
+                if not await self.step():
+                    await self._bell.wait(await self._until_next())
             except StoreFull:
                 await anyio.sleep(FULL_DISK_PAUSE)
-                continue
-            if has_worked:
-                await anyio.lowlevel.checkpoint()
-            else:
-                await self._bell.wait(await self._until_next())
 
     async def step(self) -> bool:
-        """Route one run of entries, or release held-back responses; False when there was nothing to do."""
-        entries = await self._store.unrouted(ENTRIES)
-        if entries:
-            await self._route(_run(entries))
+        """Route what waits in the journal, or release held-back responses; False when there was nothing to do."""
+        if entries := await self._store.unrouted(ENTRIES):
+            for run in runs(entries):
+                await self._route(run)
+                await anyio.lowlevel.checkpoint()
             return True
-        held = await self._store.settled_responses(now=self._clock.now_ms(), limit=RECORDS)
+        held = await self._store.settled_responses(now=self._seams.clock.now_ms(), limit=RECORDS)
         if held:
             await self._release(held)
         return bool(held)
@@ -73,58 +67,55 @@ class Router:
     async def _route(self, entries: Sequence[JournalEntry]) -> None:
         connection = entries[0].connection
         readings = [read(entry, self._desk.parsers.get(connection)) for entry in entries]
-        recall = await self._recall(connection, readings)
-        routings = route(readings, recall, rules=self._desk.rules, plans=self._plans, now=self._clock.now_ms())
-        await self._commit(connection, routings)
-
-    async def _recall(self, connection: str, readings: Sequence[Reading]) -> Recall:
-        responses = [response for reading in readings for response in reading.responses]
-        first = await self._store.recall(
-            connection,
-            responses={response.id for response in responses},
-            people=(),
-            emails=emails(responses),
-        )
-        keys = people(responses, first.identities, self._desk.rules)
-        second = await self._store.recall(connection, responses=(), people=keys, emails=())
-        return Recall(responses=first.responses, newest=second.newest, identities=first.identities)
+        recall = await self._recall(connection, [response for reading in readings for response in reading.responses])
+        now = self._seams.clock.now_ms()
+        await self._commit(connection, route(readings, recall, rules=self._desk.rules, plans=self._plans, now=now))
 
     async def _release(self, held: Sequence[RememberedResponse]) -> None:
         connection = held[0].response.connection
         run = [one for one in held if one.response.connection == connection]
-        responses = [one.response for one in run]
-        known = await self._store.recall(connection, responses=(), people=(), emails=emails(responses))
-        identities: dict[str, Identity] = known.identities
-        keys = people(responses, identities, self._desk.rules)
-        newest = await self._store.recall(connection, responses=(), people=keys, emails=())
-        recall = Recall(newest=newest.newest, identities=identities)
-        routing = release(run, recall, rules=self._desk.rules, plans=self._plans, now=self._clock.now_ms())
-        await self._commit(connection, [routing])
+        recall = await self._recall(connection, [one.response for one in run])
+        now = self._seams.clock.now_ms()
+        await self._commit(connection, [release(run, recall, rules=self._desk.rules, plans=self._plans, now=now)])
+
+    async def _recall(self, connection: str, responses: Sequence[Response]) -> Recall:
+        """What is known of these responses, and of their people under the identities that are known of them."""
+        ids = {response.id for response in responses}
+        first = await self._store.recall(connection, responses=ids, people=(), emails=emails(responses))
+        keys = people(responses, first.identities, self._desk.rules)
+        second = await self._store.recall(connection, responses=(), people=keys, emails=())
+        return Recall(responses=first.responses, newest=second.newest, identities=first.identities)
 
     async def _commit(self, connection: str, routings: Sequence[Routing]) -> None:
         await self._store.commit_routing(routings)
-        for routing in routings:
-            for item in routing.shelved:
-                bound = logger.bind(connection=connection, journal=routing.journal_id, key=item.key)
-                bound.warning(
-                    "a record of {} cannot be used and is on the shelf of the dead: {}", connection, item.reason
-                )
-        self._metrics.responses_emitted.labels(connection).inc(sum(routing.fanned_out for routing in routings))
+        emitted = sum(routing.fanned_out for routing in routings)
+        self._seams.metrics.responses_emitted.labels(connection).inc(emitted)
+        _tell_shelved(connection, routings)
         for name in {delivery.connection for routing in routings for delivery in routing.deliveries}:
             self._bells[name].ring()
 
     async def _until_next(self) -> float:
         due = await self._store.next_settle()
-        return LONGEST_SLEEP if due is None else max(0.0, (due - self._clock.now_ms()) / 1000)
+        if due is None:
+            return LONGEST_SLEEP
+        return min(LONGEST_SLEEP, max(0.0, (due - self._seams.clock.now_ms()) / 1000))
 
 
-def _run(entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-    """The leading entries of one connection, as many as one run takes, at least one."""
-    room = RECORDS
+def _tell_shelved(connection: str, routings: Sequence[Routing]) -> None:
+    for routing in routings:
+        for item in routing.shelved:
+            bound = logger.bind(connection=connection, journal=routing.journal_id, key=item.key, reason=item.reason)
+            bound.warning("A record cannot be used; it is on the shelf of the dead")
+
+
+def runs(entries: Sequence[JournalEntry]) -> Iterator[list[JournalEntry]]:
+    """The entries in order, as many together as one run takes: those of one connection, at least one entry."""
     run: list[JournalEntry] = []
-    for entry in takewhile(lambda entry: entry.connection == entries[0].connection, entries):
-        room -= entry.count
-        if run and room < 0:
-            break
+    for entry in entries:
+        is_of_another = bool(run) and run[0].connection != entry.connection
+        if is_of_another or (run and sum(one.count for one in run) + entry.count > RECORDS):
+            yield run
+            run = []
         run.append(entry)
-    return run
+    if run:
+        yield run

@@ -14,6 +14,7 @@ from npsbridge.metrics import Metrics
 RESTARTS = 5
 WINDOW = 600.0
 """A task that fails more than so often within so many seconds is given up, and the daemon with it."""
+FULL_STORE_PAUSE = 5.0
 
 
 async def supervise(name: str, run: Callable[[], Awaitable[None]], *, clock: Clock, metrics: Metrics) -> None:
@@ -28,17 +29,19 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]], *, clock: Clo
         try:
             await run()
         except StoreFull:
-            logger.warning("{}: the disk is full", name)
+            logger.bind(task=name).warning("A task found no room in the store and is started again")
+            pause = FULL_STORE_PAUSE
         except StoreError:
             raise
         except Exception:
             if _is_beyond_hope(failures, clock.monotonic()):
                 raise
-            logger.exception("{} failed unexpectedly and is started again", name)
+            logger.bind(task=name).exception("A task failed unexpectedly and is started again")
+            pause = backoff(len(failures), jitter=0.0, base=1.0)
         else:
             return
         metrics.task_restarts.labels(name).inc()
-        await anyio.sleep(backoff(len(failures) or 1, jitter=0.0, base=1.0))
+        await anyio.sleep(pause)
 
 
 def _is_beyond_hope(failures: deque[float], now: float) -> bool:

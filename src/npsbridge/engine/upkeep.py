@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import anyio
 
-from npsbridge.clock import Clock
-from npsbridge.core.ports import Retention, Store
+from npsbridge.core.ports import Retention
 from npsbridge.engine.bell import Bell
+from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull
 
 PURGE_EVERY = 600.0
@@ -17,31 +17,29 @@ LOOK_EVERY = 1.0
 class Upkeep:
     """Two quiet loops over the store."""
 
-    def __init__(self, store: Store, clock: Clock, *, retention: Retention, bells: Iterable[Bell]) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, seams: Seams, *, retention: Retention, bells: Iterable[Bell]) -> None:
+        self._seams = seams
         self._retention = retention
         self._bells = tuple(bells)
 
     async def purge(self) -> None:
-        """Delete what is past its retention, a little at a time."""
+        """Delete what is past its retention, a little at a time; cancelled from outside."""
         while True:
-            await self._purge_all()
-            await anyio.sleep(PURGE_EVERY)
+            has_more = await self._purge_some()
+            await anyio.sleep(BETWEEN_CHUNKS if has_more else PURGE_EVERY)
 
-    async def _purge_all(self) -> None:
+    async def _purge_some(self) -> bool:
+        """Delete a chunk; whether there may be another."""
         try:
-            deleted = 1
-            while deleted:
-                deleted = await self._store.purge(now=self._clock.now_ms(), retention=self._retention)
-                await anyio.sleep(BETWEEN_CHUNKS)
+            deleted = await self._seams.store.purge(now=self._seams.clock.now_ms(), retention=self._retention)
         except StoreFull:
-            return  # deleting needs a little room itself; the next time finds some
+            return False  # deleting needs a little room itself; the next time finds some
+        return deleted > 0
 
     async def listen(self) -> None:
         """Ring every bell when another process (a verb of the command line) has written to the store."""
         while True:
             await anyio.sleep(LOOK_EVERY)
-            if await self._store.changed_elsewhere():
+            if await self._seams.store.changed_elsewhere():
                 for bell in self._bells:
                     bell.ring()

@@ -21,13 +21,22 @@ def retry_after(reply: Reply, *, now: datetime) -> float | None:
     """Seconds the vendor asks us to wait, from `Retry-After` as seconds or as an HTTP date (RFC 9110 §10.2.3)."""
     value = reply.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return min(float(value[:9]), LONGEST_WAIT)
+        return min(float(value), LONGEST_WAIT)
+    until = _http_date(value)
+    return None if until is None else min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def said_at(reply: Reply) -> datetime | None:
+    """The server's own time, from its `Date` header."""
+    return _http_date(reply.headers.get("date", ""))
+
+
+def _http_date(value: str) -> datetime | None:
     try:
-        until = parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def passing(status: int) -> bool:
@@ -55,11 +64,11 @@ def expect_ok(reply: Reply, *, location: str, setting: str, now: Callable[[], da
         return
     if passing(status):
         raise TryLater(f"HTTP {status}", after=retry_after(reply, now=now()))
-    if status == 410:  # noqa: PLR2004
+    if status == 410:  # noqa: PLR2004 - HTTP's own number
         raise Gone("HTTP 410: the service has ended")
     if status in (401, 403):
         raise PersonMustAct(f"HTTP {status}: the key is refused; check {setting}")
-    if status >= 400:  # noqa: PLR2004
+    if status >= 400:  # noqa: PLR2004 - HTTP's own number
         raise PersonMustAct(f"HTTP {status} for {location.partition('?')[0]}; check {_base_url(setting)}")
     raise UnreadablePage(
         f"HTTP {status}: redirects are not followed; check {_base_url(setting)}",

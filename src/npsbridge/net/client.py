@@ -5,10 +5,8 @@ every wait and the decoded size of every answer, and counts each request. It dec
 """
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
@@ -44,13 +42,12 @@ class HttpClient:
         *,
         connection: str,
         window: RateWindow | None = None,
-        headers: Mapping[str, str] | None = None,
     ) -> None:
+        """Without a `window` there is no limit."""
         self._session = session
         self._metrics = metrics
         self._connection = connection
         self._window = window or RateWindow(0, 60)
-        self._headers = dict(headers or {})
 
     async def request(
         self,
@@ -71,7 +68,7 @@ class HttpClient:
             operation: a short name for the metrics.
             params: the query.
             body: the bytes to send.
-            headers: headers of this request, beside those of the connection.
+            headers: the request's headers.
             timeout: aiohttp's limits.
 
         Raises:
@@ -79,26 +76,21 @@ class HttpClient:
             AnswerLost: the vendor may have seen it.
             UnreadablePage: the answer is larger than we take, or cannot be decompressed.
         """
+        target = URL(url).extend_query(params or {})
         await self._take_turn()
         code = "none"
         try:
             async with self._session.request(
-                method,
-                URL(url),
-                params=params,
-                data=body,
-                headers={**self._headers, **(headers or {})},
-                timeout=timeout,
-                allow_redirects=False,
+                method, target, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
                 code = str(answer.status)
                 return Reply(
                     status=answer.status,
                     headers={name.lower(): value for name, value in answer.headers.items()},
-                    body=await self._read(answer),
+                    body=await _read(answer),
                 )
-        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError, ValueError) as error:
-            raise _sorted(error, url) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _sorted(error, target) from error
         finally:
             self._metrics.vendor_requests.labels(self._connection, operation, code).inc()
 
@@ -107,28 +99,29 @@ class HttpClient:
         if delay > 0:
             await asyncio.sleep(delay)
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in answer.content.iter_any():
-            size += len(chunk)
-            if size > ANSWER_LIMIT:
-                reason = f"the answer is larger than {ANSWER_LIMIT} bytes"
-                raise UnreadablePage(reason, location=_location(answer.url), body=b"".join(chunks)[:EXCERPT])
-            chunks.append(chunk)
-        return b"".join(chunks)
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole body, unpacked; aiohttp unpacks it in small pieces, so that a bomb is noticed before it is large."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in answer.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > ANSWER_LIMIT:
+            reason = f"the answer is larger than {ANSWER_LIMIT} bytes"
+            raise UnreadablePage(reason, location=answer.url.path_qs, body=chunks[0][:EXCERPT])
+    return b"".join(chunks)
 
 
-def _sorted(error: Exception, url: str) -> NotSent | AnswerLost | UnreadablePage:
+def _sorted(error: aiohttp.ClientError | OSError, target: URL) -> NotSent | AnswerLost | UnreadablePage:
     """Sort a transport failure by whether the request can have reached the vendor."""
-    location = _location(URL(url))
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
-        return NotSent(f"no connection to {URL(url).host}: {_words(error)}")
+        return NotSent(f"no connection to {target.host}: {_words(error)}")
     if isinstance(error, aiohttp.ClientPayloadError) and isinstance(error.__cause__, ContentEncodingError):
-        return UnreadablePage("the answer cannot be decompressed", location=location, body=b"")
+        return UnreadablePage("the answer cannot be decompressed", location=target.path_qs, body=b"")
     if isinstance(error, TimeoutError):
-        return AnswerLost(f"no answer from {URL(url).host} in time")
-    return AnswerLost(f"the connection to {URL(url).host} broke: {_words(error)}")
+        return AnswerLost(f"no answer from {target.host} in time")
+    return AnswerLost(f"the connection to {target.host} broke: {_words(error)}")
 
 
 def _words(error: Exception) -> str:
@@ -136,12 +129,8 @@ def _words(error: Exception) -> str:
     return getattr(cause, "strerror", None) or type(cause).__name__
 
 
-def _location(url: URL) -> str:
-    return url.path_qs
-
-
 @asynccontextmanager
-async def open_session(**options: Any) -> AsyncIterator[aiohttp.ClientSession]:
+async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
     """A session that keeps no cookies, resolves names afresh every five minutes and trusts no environment."""
     connector = aiohttp.TCPConnector(limit=64, ttl_dns_cache=300, keepalive_timeout=30)
     async with aiohttp.ClientSession(
@@ -149,6 +138,5 @@ async def open_session(**options: Any) -> AsyncIterator[aiohttp.ClientSession]:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         headers={"User-Agent": f"npsbridge/{__version__}"},
-        **options,
     ) as session:
         yield session

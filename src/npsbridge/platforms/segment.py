@@ -6,6 +6,7 @@ are ever refused. This file must not know the store or other platforms.
 """
 
 import base64
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -30,6 +31,8 @@ from npsbridge.settings import PlatformSettings
 # --- settings ---------------------------------------------------------------------------------------------------
 
 US, EU = "https://api.segment.io", "https://events.eu1.segmentapis.com"
+SETTINGS_HOST = "https://cdn.segment.com"
+"""Where Segment tells browsers about a source, for both regions."""
 
 
 class SegmentSettings(PlatformSettings):
@@ -61,7 +64,9 @@ BATCH_BYTES = 450_000
 BATCH_EVENTS = 500
 """Segment drops what comes after 2,500 events without a word; smaller batches cost little and fail cheaper."""
 ALL_REFUSED = 5
-"""So many events refused together, and none accepted, is no poison: the key or the address is wrong."""
+"""So many events refused, and none accepted, is no poison: the key or the address is wrong."""
+
+_EMAIL = re.compile(r"\S+@\S+")
 
 
 class SegmentDestination:
@@ -82,6 +87,8 @@ class SegmentDestination:
         self._headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
         # The key stands in the body as well: endpoints differ in where they look for it.
         self._tail = b',"writeKey":' + orjson.dumps(self._key) + b"}"
+        self._has_accepted = False
+        self._refusals = 0
 
     def plan(self, emission: Emission) -> list[PlannedDelivery]:
         """One delivery per kind, in order (pure). Raises ValueError for what cannot be made to fit 32 KB."""
@@ -106,11 +113,23 @@ class SegmentDestination:
         """Send in order; stop at the first trouble that is not a single event's own."""
         outcomes: list[Outcome] = []
         for part in packed(batch):
-            sent = await self._send(part)
+            sent = self._believed(await self._send(part))
             outcomes += sent
             if trouble := _trouble(sent):
                 return outcomes + [trouble] * (len(batch) - len(outcomes))
         return outcomes
+
+    def _believed(self, sent: list[Outcome]) -> list[Outcome]:
+        """Refusals count as the events' own fault only from an endpoint that is not known to refuse everything."""
+        self._has_accepted = self._has_accepted or any(isinstance(outcome, Delivered) for outcome in sent)
+        refused = [outcome for outcome in sent if isinstance(outcome, Rejected)]
+        self._refusals += len(refused)
+        if refused and not self._has_accepted and self._refusals >= ALL_REFUSED:
+            return [self._refuses_all(refused[0].reason)] * len(sent)
+        return sent
+
+    def _refuses_all(self, said: str) -> Paused:
+        return Paused(reason=f"every event is refused ({said}); check {self._setting} and {self._base_setting}")
 
     async def _send(self, part: Sequence[Delivery]) -> list[Outcome]:
         try:
@@ -121,18 +140,18 @@ class SegmentDestination:
         if not _refuses_content(reply.status):
             return [self._judge(reply)] * len(part)
         if len(part) == 1:
-            return [Rejected(reason=_said(reply))]
+            return [Rejected(reason=self._said(reply))]
         return await self._bisect(part, reply)
 
     async def _bisect(self, part: Sequence[Delivery], reply: Reply) -> list[Outcome]:
         """One bad event sinks its whole batch: find it by halves, so that the others pass."""
         middle = len(part) // 2
-        first = await self._send(part[:middle])
-        if trouble := _trouble(first):
-            return first + [trouble] * (len(part) - middle)
-        outcomes = first + await self._send(part[middle:])
-        if len(part) >= ALL_REFUSED and all(isinstance(outcome, Rejected) for outcome in outcomes):
-            return [Paused(reason=f"every event is refused ({_said(reply)}); check {self._setting}")] * len(part)
+        outcomes = await self._send(part[:middle])
+        if trouble := _trouble(outcomes):
+            return outcomes + [trouble] * (len(part) - middle)
+        outcomes += await self._send(part[middle:])
+        if len(part) >= ALL_REFUSED and all(isinstance(outcome, Rejected | Paused) for outcome in outcomes):
+            return [_trouble(outcomes) or self._refuses_all(self._said(reply))] * len(part)
         return outcomes
 
     async def _post(self, part: Sequence[Delivery]) -> Reply:
@@ -146,14 +165,30 @@ class SegmentDestination:
         status = reply.status
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own border
             trouble = disbelief(reply)
-            return RetryLater(reason=trouble, blame=Blame.UNCLEAR) if trouble else Delivered()
-        if status == 429:  # noqa: PLR2004
-            return RetryLater(reason="HTTP 429", after=retry_after(reply, now=self._clock.now()))
+            return (
+                RetryLater(reason=f"{trouble} ({self._said(reply)})", blame=Blame.UNCLEAR) if trouble else Delivered()
+            )
         if passing(status) and status not in (501, 505):
             after = retry_after(reply, now=self._clock.now())
-            return RetryLater(reason=f"HTTP {status}", after=after, blame=Blame.UNCLEAR)
+            blame = Blame.CONNECTION if status == 429 else Blame.UNCLEAR  # noqa: PLR2004 - HTTP's own number
+            return RetryLater(reason=self._said(reply), after=after, blame=blame)
         culprit = self._setting if status in (401, 403) else self._base_setting
-        return Paused(reason=f"HTTP {status}; check {culprit}")
+        return Paused(reason=f"{self._said(reply)}; check {culprit}")
+
+    def _said(self, reply: Reply) -> str:
+        """The endpoint's own words, cut short, without our key and without emails."""
+        words = _words(reply.body).replace(self._key or "\0", "***")
+        return f"HTTP {reply.status} {_EMAIL.sub('***', words)}".strip()[:200]
+
+
+def _words(body: bytes) -> str:
+    """Of JSON only `code` and `message`, for the rest may echo the event; RudderStack answers in a line of text."""
+    answer = _json(body)
+    if answer is not None:
+        named = [answer.get(name) for name in ("code", "message")] if isinstance(answer, dict) else []
+        return " ".join(str(word) for word in named if word)
+    is_one_line = body.isascii() and body.strip().decode().isprintable() and not body.lstrip().startswith(b"<")
+    return body.strip().decode() if is_one_line else ""
 
 
 def packed(batch: Sequence[Delivery]) -> list[list[Delivery]]:
@@ -177,13 +212,17 @@ def disbelief(reply: Reply) -> str | None:
     body = reply.body.strip()
     if body.startswith(b"<") or "text/html" in reply.headers.get("content-type", ""):
         return "the endpoint answered with a web page"
+    answer = _json(body)
+    if isinstance(answer, dict) and (answer.get("ok") is False or answer.get("success") is False):
+        return "the endpoint answered that it failed"
+    return None
+
+
+def _json(body: bytes) -> object:
     try:
-        answer = msgspec.json.decode(body)
+        return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    if isinstance(answer, dict) and (answer.get("ok") is False or answer.get("success") is False):
-        return f"the endpoint answered that it failed: {_said(reply)}"
-    return None
 
 
 def _trouble(outcomes: Sequence[Outcome]) -> Outcome | None:
@@ -192,17 +231,7 @@ def _trouble(outcomes: Sequence[Outcome]) -> Outcome | None:
 
 def _refuses_content(status: int) -> bool:
     """400, 413, 422 and their like are about what was sent; 401, 403, 404, 410 are about who and where."""
-    return 400 <= status < 500 and not passing(status) and status not in (401, 403, 404, 405, 407, 410)  # noqa: PLR2004
-
-
-def _said(reply: Reply) -> str:
-    """The endpoint's own words: only `code` and `message`, and cut short; never what it may echo of the event."""
-    try:
-        answer = msgspec.json.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        answer = None
-    words = [str(answer[name]) for name in ("code", "message") if answer.get(name)] if isinstance(answer, dict) else []
-    return " ".join([f"HTTP {reply.status}", *words])[:200]
+    return 400 <= status < 500 and not passing(status) and status not in (401, 403, 404, 405, 407, 410)  # noqa: PLR2004 - HTTP's own number
 
 
 # --- check ------------------------------------------------------------------------------------------------------
@@ -211,25 +240,29 @@ def _said(reply: Reply) -> str:
 async def check(wiring: Wiring[SegmentSettings]) -> list[Finding]:
     """Ask Segment's settings route for the write key; the tracking API itself never tells.
 
-    Only Segment has that route; for other endpoints, and for what becomes of an event later, nothing can be proved.
+    Only Segment is sure to have that route; for other endpoints, and for what becomes of an event later, nothing can be
+    proved.
     """
-    key = wiring.settings.write_key
-    host = "https://cdn.segment.com" if wiring.settings.endpoint in (US, EU) else wiring.settings.endpoint
+    settings, key = wiring.settings, wiring.settings.write_key
+    is_segment = settings.endpoint in (US, EU)
+    host = SETTINGS_HOST if is_segment else settings.endpoint
     url = f"{host}/v1/projects/{key.get_secret_value() if key else ''}/settings"
-    setting = wiring.setting("WRITE_KEY")
     try:
         reply = await wiring.http.request("GET", url, operation="check")
     except VendorError as error:
         return [Finding(subject=wiring.name, is_good=False, text=str(error)), _unproved(wiring.name)]
-    return [_key_finding(wiring.name, setting, reply), _unproved(wiring.name)]
+    is_good, words = _verdict(reply, is_segment=is_segment)
+    text = f"{wiring.setting('WRITE_KEY')} {words}"
+    return [Finding(subject=wiring.name, is_good=is_good, text=text), _unproved(wiring.name)]
 
 
-def _key_finding(name: str, setting: str, reply: Reply) -> Finding:
-    if reply.status == 200 and reply.body.lstrip().startswith(b"{"):  # noqa: PLR2004
-        return Finding(subject=name, is_good=True, text=f"{setting} is known to the settings route")
-    if reply.status == 404:  # noqa: PLR2004
-        return Finding(subject=name, is_good=False, text=f"{setting} is not known to the settings route (HTTP 404)")
-    return Finding(subject=name, is_good=None, text=f"the settings route answered HTTP {reply.status}")
+def _verdict(reply: Reply, *, is_segment: bool) -> tuple[bool | None, str]:
+    answers_in_json = isinstance(_json(reply.body), dict)
+    if reply.status == 200 and answers_in_json:  # noqa: PLR2004 - HTTP's own number
+        return True, "is known to the settings route"
+    if reply.status == 404 and (is_segment or answers_in_json):  # noqa: PLR2004 - HTTP's own number
+        return False, "is not known to the settings route (HTTP 404)"
+    return None, f"cannot be checked: the settings route, which only Segment must have, answers HTTP {reply.status}"
 
 
 def _unproved(name: str) -> Finding:

@@ -6,7 +6,6 @@ from pathlib import Path
 from npsbridge.clock import Clock
 from npsbridge.core.ports import Store
 from npsbridge.errors import ConfigurationError, Fault
-from npsbridge.store.sqlite import open_sqlite
 
 __all__ = ["open_store"]
 
@@ -35,5 +34,7 @@ def open_store(
             example="sqlite:////var/lib/npsbridge/npsbridge.db",
         )
         raise ConfigurationError([fault])
+    from npsbridge.store.sqlite.store import open_sqlite  # noqa: PLC0415 - an engine is loaded when a URL asks for it
+
     path = (folder or Path.cwd()) / url.removeprefix(_SQLITE)
     return open_sqlite(path, clock=clock, exclusive=exclusive)

@@ -28,9 +28,9 @@ _encoder = msgspec.json.Encoder()
 _response = msgspec.json.Decoder(Response)
 
 
-def arrival_row(arrival: Arrival) -> Row:
-    """Connection, origin, count, received_at, body."""
-    return (arrival.connection, arrival.origin.value, arrival.count, arrival.received_at, arrival.body)
+def arrival_row(number: int, arrival: Arrival) -> Row:
+    """Id, connection, origin, count, received_at, body."""
+    return (number, arrival.connection, arrival.origin.value, arrival.count, arrival.received_at, arrival.body)
 
 
 def journal_entry(row: Row) -> JournalEntry:
@@ -78,11 +78,12 @@ def identity(row: Row) -> Identity:
     return Identity(email=email, user_id=user_id, anonymous_id=anonymous_id)
 
 
-def owed_row(planned: PlannedDelivery, *, journal_id: int | None, now: int) -> Row:
+def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, now: int) -> Row:
     """The row of a delivery that has just become owed, in the order of `shelf_row`."""
     waits_until = planned.not_before if planned.not_before is not None and planned.not_before > now else None
     state = State.QUEUED if waits_until is None else State.WAITING
     return (
+        number,
         planned.connection,
         planned.person,
         planned.kind,
@@ -95,15 +96,17 @@ def owed_row(planned: PlannedDelivery, *, journal_id: int | None, now: int) -> R
         waits_until,
         None,
         journal_id,
-        planned.body,
     )
 
 
-def shelf_row(item: Shelved, *, journal_id: int | None, now: int) -> Row:
-    """Connection, person, kind, message id, subject, state, attempts, reason, created, next attempt, settled, journal
-    id and body of a shelved item, which is a delivery that was dead when it came; its key stands for the message id.
-    """  # noqa: D205 - a list of columns is no summary line
+def shelf_row(number: int, item: Shelved, *, journal_id: int | None, now: int) -> Row:
+    """The row of a shelved item: a delivery that was dead when it came, with its key for a message id.
+
+    Id, connection, person, kind, message id, subject, state, attempts, reason, created, next attempt, settled, journal
+    id; the body has a place of its own.
+    """
     return (
+        number,
         item.connection,
         "",
         item.kind,
@@ -116,7 +119,6 @@ def shelf_row(item: Shelved, *, journal_id: int | None, now: int) -> Row:
         None,
         now,
         journal_id,
-        item.body,
     )
 
 

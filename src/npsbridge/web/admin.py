@@ -1,36 +1,31 @@
 """The admin listener: is it alive, can it accept, how is every connection, and the figures."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from npsbridge import __version__
 from npsbridge.clock import Clock
-from npsbridge.core.model import State
-from npsbridge.core.ports import Store
 from npsbridge.core.times import iso_utc
-from npsbridge.engine.board import Board, Line
+from npsbridge.engine.board import Line
+from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreError
-from npsbridge.metrics import Metrics
+from npsbridge.web.figures import CONTENT_TYPE, figures
+from npsbridge.web.refusals import refusing
 
 ANSWER_WITHIN = 5.0
-"""Seconds in which the writer must answer to count as alive."""
-SHOWN = (State.QUEUED, State.WAITING, State.INFLIGHT, State.HELD, State.DEAD)
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Seconds in which the store must answer to count as alive, or as ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What the admin listener shows."""
 
-    store: Store
-    board: Board
-    metrics: Metrics
-    clock: Clock
+    seams: Seams
     sinks: Sequence[str]
     """Names of the connections that take deliveries."""
     is_draining: Callable[[], bool]
@@ -38,52 +33,55 @@ class View:
 
 def admin_app(view: View) -> web.Application:
     """The application of the admin listener."""
-    app = web.Application()
-    app.router.add_get("/livez", lambda _: _livez(view))
-    app.router.add_get("/readyz", lambda _: _readyz(view))
-    app.router.add_get("/healthz", lambda _: _healthz(view))
-    app.router.add_get("/metrics", lambda _: _metrics(view))
-    app.router.add_get("/api/status", lambda _: _status(view))
+    app = web.Application(middlewares=[refusing])
+    app.router.add_get("/livez", partial(_livez, view))
+    app.router.add_get("/readyz", partial(_readyz, view))
+    app.router.add_get("/healthz", partial(_healthz, view))
+    app.router.add_get("/metrics", partial(_metrics, view))
+    app.router.add_get("/api/status", partial(_status, view))
     return app
 
 
-async def _livez(view: View) -> web.Response:
+async def _livez(view: View, _: web.Request) -> web.Response:
     """200 while the event loop turns and the writer answers."""
-    try:
-        async with asyncio.timeout(ANSWER_WITHIN):
-            await view.store.heartbeat()
-    except (TimeoutError, StoreError) as error:
-        return _plain("fail", 503, str(error) or "the writer does not answer")
-    return _plain("pass", 200)
+    return await _answer_of(view.seams.store.heartbeat)
 
 
-async def _readyz(view: View) -> web.Response:
+async def _readyz(view: View, _: web.Request) -> web.Response:
     """200 while calls and webhooks can be accepted durably; a vendor's outage does not matter here."""
-    if view.is_draining():
-        return _plain("fail", 503, "stopping")
+    return _failed("stopping") if view.is_draining() else await _answer_of(view.seams.store.probe)
+
+
+async def _answer_of(question: Callable[[], Awaitable[None]]) -> web.Response:
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
-            await view.store.probe()
-    except (TimeoutError, StoreError) as error:
-        return _plain("fail", 503, str(error) or "the store does not answer")
-    return _plain("pass", 200)
+            await question()
+    except TimeoutError:
+        return _failed("the store does not answer")
+    except StoreError as error:
+        return _failed(str(error))
+    return web.json_response({"status": "pass"})
 
 
-async def _healthz(view: View) -> web.Response:
-    status = view.board.status
-    body = {"status": status, "version": __version__, "checks": checks(view.board.lines(), view.clock)}
-    return web.json_response(body, status=503 if status == "fail" else 200)
+def _failed(output: str) -> web.Response:
+    return web.json_response({"status": "fail", "output": output}, status=503)
+
+
+async def _healthz(view: View, _: web.Request) -> web.Response:
+    board = view.seams.board
+    body = {"status": board.status, "version": __version__, "checks": checks(board.lines(), view.seams.clock)}
+    return web.json_response(body, status=503 if board.status == "fail" else 200)
 
 
 def checks(lines: Sequence[Line], clock: Clock) -> dict[str, Any]:
     """The board as the checks of /healthz (contract §4)."""
-    return {f"{line.connection}:{line.direction}": _check(line, clock) for line in lines}
+    return {f"{line.connection}:{line.direction.value}": _check(line, clock) for line in lines}
 
 
 def _check(line: Line, clock: Clock) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "status": line.status,
-        "state": line.condition,
+        "state": line.condition.value,
         "since": iso_utc(clock.at(line.since)),
     }
     if line.reason is not None:
@@ -93,54 +91,21 @@ def _check(line: Line, clock: Clock) -> dict[str, Any]:
     return shown
 
 
-async def _metrics(view: View) -> web.Response:
-    counted = generate_latest(view.metrics.registry)
-    read = generate_latest(await _read_gauges(view))
-    return web.Response(body=counted + read, headers={"Content-Type": METRICS_TYPE})
+async def _metrics(view: View, _: web.Request) -> web.Response:
+    return web.Response(body=await figures(view.seams, view.sinks), headers={"Content-Type": CONTENT_TYPE})
 
 
-async def _read_gauges(view: View) -> CollectorRegistry:
-    """Gauges of what the store holds, read afresh at each scrape."""
-    registry = CollectorRegistry()
-    imbalance = Gauge(
-        "npsbridge_ledger_imbalance", "Accepted minus accounted for; anything but 0 is a fault.", registry=registry
-    )
-    ledger_total = Gauge("npsbridge_ledger", "The ledger (contract §8.6), by entry.", ["entry"], registry=registry)
-    held = Gauge(
-        "npsbridge_deliveries", "Deliveries by connection and state.", ["connection", "state"], registry=registry
-    )
-    age = Gauge(
-        "npsbridge_oldest_delivery_age_seconds",
-        "Age of the oldest delivery still owed.",
-        ["connection"],
-        registry=registry,
-    )
-    ledger = await view.store.ledger()
-    imbalance.set(ledger.imbalance)
-    for entry in ledger.__struct_fields__:
-        ledger_total.labels(entry).set(getattr(ledger, entry))
-    depths, oldest, now = await view.store.depths(), await view.store.oldest_owed(), view.clock.now_ms()
-    for connection in {*view.sinks, *(name for name, _ in depths)}:
-        for state in SHOWN:
-            held.labels(connection, state).set(depths.get((connection, state), 0))
-    for connection in view.sinks:
-        age.labels(connection).set(max(0, now - oldest.get(connection, now)) / 1000)
-    return registry
-
-
-async def _status(view: View) -> web.Response:
-    ledger = await view.store.ledger()
+async def _status(view: View, _: web.Request) -> web.Response:
+    """What `npsbridge status` and the dashboard show."""
+    board, store = view.seams.board, view.seams.store
+    ledger, depths = await store.ledger(), await store.depths()
     body = {
-        "status": view.board.status,
-        "checks": checks(view.board.lines(), view.clock),
+        "status": board.status,
+        "checks": checks(board.lines(), view.seams.clock),
         "ledger": {entry: getattr(ledger, entry) for entry in (*ledger.__struct_fields__, "imbalance")},
         "deliveries": [
-            {"connection": connection, "state": state, "count": count}
-            for (connection, state), count in sorted((await view.store.depths()).items())
+            {"connection": connection, "state": state.value, "count": count}
+            for (connection, state), count in sorted(depths.items())
         ],
     }
     return web.json_response(body)
-
-
-def _plain(status: str, code: int, output: str | None = None) -> web.Response:
-    return web.json_response({"status": status} | ({"output": output} if output else {}), status=code)

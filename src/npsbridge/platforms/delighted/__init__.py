@@ -5,6 +5,7 @@ Facts from Delighted's API documentation (delighted.com/docs/api) and its offici
 """
 
 from npsbridge.platforms.base import Platform
+from npsbridge.platforms.delighted.archive import compose
 from npsbridge.platforms.delighted.check import check
 from npsbridge.platforms.delighted.parse import parse
 from npsbridge.platforms.delighted.receiver import DelightedReceiver
@@ -17,6 +18,7 @@ platform = Platform(
     parse=parse,
     source=DelightedSource,
     receiver=DelightedReceiver,
+    compose=compose,
     requests_per_minute=lambda settings: settings.rate_limit,
     check=check,
 )

@@ -9,7 +9,7 @@ from npsbridge.platforms.delighted.settings import DelightedSettings, authorized
 
 async def check(wiring: Wiring[DelightedSettings]) -> list[Finding]:
     """Ask for the project's metrics, the cheapest request that needs a good key."""
-    url = f"{wiring.settings.base_url.rstrip('/')}/metrics.json"
+    url = f"{wiring.settings.base_url}/metrics.json"
     setting = wiring.setting("API_KEY")
     try:
         reply = await wiring.http.request("GET", url, operation="check", headers=authorized(wiring.settings))

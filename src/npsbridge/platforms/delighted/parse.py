@@ -11,10 +11,13 @@ from npsbridge.core.model import Answer, Respondent, Response
 
 
 class _Row(msgspec.Struct):
-    """A row of `survey_responses`, and the `event_data` of a webhook (D-list, D-hook)."""
+    """A row of `survey_responses`, and the `event_data` of a webhook.
 
-    id: Any
-    created_at: Any
+    By Delighted's pages "Listing survey responses" and "Webhooks".
+    """
+
+    id: Any = None
+    created_at: Any = None
     updated_at: Any = None
     person: Any = None
     survey_type: Any = "nps"
@@ -54,11 +57,13 @@ def parse(connection: str, record: bytes) -> Response:
 
 
 def _respondent(person: object, properties: Mapping[str, Any]) -> Respondent:
+    """An object where it was expanded, else the id; null for an anonymous answer, or one from a link or a kiosk."""
     known: dict[str, Any] = person if isinstance(person, dict) else {"id": person}
+    name = known.get("name")
     return Respondent(
-        id=reading.optional_identifier(known.get("id"), "/person/id"),
+        id=reading.optional_identifier(known.get("id"), "/person/id" if isinstance(person, dict) else "/person"),
         email=_stripped(reading.text(known.get("email"), "/person/email")),
-        name=reading.text(known.get("name"), "/person/name"),
+        name=name if isinstance(name, str) else None,
         user_id=_came_back(properties, "segment_user_id"),
         anonymous_id=_came_back(properties, "segment_anonymous_id"),
     )
@@ -89,7 +94,7 @@ def _answers(value: object) -> list[Answer] | UnsetType:
 
 
 def _answer(item: Mapping[str, Any]) -> Answer | None:
-    """Only the value that matches the question's type is filled; the other three are null (D-list)."""
+    """Only the value that matches the question's type is filled (Delighted's page "Listing survey responses")."""
     question, value = item.get("question"), item.get("value")
     if not isinstance(question, dict) or not isinstance(value, dict):
         return None
@@ -98,8 +103,18 @@ def _answer(item: Mapping[str, Any]) -> Answer | None:
 
 
 def _plain(value: object) -> str | float | list[str] | None:
-    if isinstance(value, dict):
-        return str(value.get("text", ""))
-    if isinstance(value, list):
-        return [str(option.get("text", "")) if isinstance(option, dict) else str(option) for option in value]
-    return value if isinstance(value, str | int | float) else None
+    """Free text, a number of a scale, the text of the option or of the options."""
+    match value:
+        case list():
+            return [_option(option) for option in value]
+        case dict():
+            return _option(value)
+        case str() | int() | float() if not isinstance(value, bool):
+            return value
+        case _:
+            return None
+
+
+def _option(option: object) -> str:
+    chosen = option.get("text") or option.get("id") or "" if isinstance(option, dict) else option
+    return str(chosen)

@@ -30,10 +30,6 @@ class DelightedSettings(SurveySettings):
         default_factory=dict,
         description='JSON: event name to {"sample_rate":1.0,"delay":0,"channel":"email"}; a list of names takes these.',
     )
-    poll_interval: float = Field(60.0, ge=1, description="How often new and edited responses are asked for.")
-    overlap: float = Field(300.0, ge=0, description="How much of the time already read is read again in each round.")
-    rate_limit: float = Field(600.0, ge=0, description="Requests a minute to this account; 0 for no limit.")
-
     on_unknown: Literal["verify", "hold", "resend", "drop"] = Field(
         "verify",
         description="A survey request whose fate is unknown: verify (ask the vendor), hold, resend or drop.",
@@ -58,5 +54,5 @@ def authorized(settings: DelightedSettings) -> dict[str, str]:
 
 
 def _basic(key: str) -> str:
-    """HTTP Basic with the key as user name and a blank password (D-intro)."""
+    """HTTP Basic with the key as user name and a blank password (delighted.com/docs/api)."""
     return "Basic " + base64.b64encode(f"{key}:".encode()).decode()

@@ -1,76 +1,28 @@
 """Reading survey responses by polling: history by answer time, then news by change time."""
 
-import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Literal
-
-import msgspec
+from datetime import datetime
 
 from npsbridge.clock import Clock
 from npsbridge.core import reading
 from npsbridge.core.ports import Page
 from npsbridge.errors import BadRecord, UnreadablePage
-from npsbridge.net.answers import expect_ok
+from npsbridge.net.answers import expect_ok, said_at
 from npsbridge.net.client import EXCERPT, HttpClient, Reply
 from npsbridge.net.keyset import Keyset, Leaf, Row
 from npsbridge.platforms.base import Wiring
+from npsbridge.platforms.delighted.place import Field, Floor, Place, newest, row
 from npsbridge.platforms.delighted.settings import DelightedSettings, authorized
 
 PAGE_SIZE = 100
-"""The most `per_page` allows (D-list)."""
+"""The most `per_page` allows (Delighted's page "Listing survey responses")."""
 DEFAULT_PAGE_SIZE = 20
-"""What `per_page` is without being asked for; no server that follows the documentation cuts pages shorter."""
+"""What `per_page` is without being asked for; no server that follows that page cuts pages shorter."""
 HOUR, DAY = 3600, 86400
-CREATED_SWEEP = 2 * DAY
-"""How far back the hourly look for rows goes that `updated_since` may not show (no `updated_at`, backdated)."""
-
-
-class _Head(msgspec.Struct):
-    """As much of a row as reading on needs."""
-
-    id: str | int
-    created_at: float | str
-    updated_at: float | str | None = None
-
-
-class _Floor(msgspec.Struct, omit_defaults=True):
-    """What lies below was there before we came and is not wanted (BACKFILL, BACKFILL_SINCE)."""
-
-    created: int | None = None
-    """Answered before this second; None for any."""
-    changed: int = 0
-    """... and not changed after this second."""
-    ids: list[str] = []
-    """Rows changed in that very second that were there already."""
-
-
-class _Place(msgspec.Struct, omit_defaults=True):
-    """The checkpoint: only times that the server gave us."""
-
-    backfill: int | None = None
-    """Reading history goes on from answers of this second; None once history is read."""
-    updated: int = 0
-    """The latest change read."""
-    created: int = 0
-    """The latest answer read."""
-    floor: _Floor | None = None
-    shows_unchanged: bool = False
-    """`updated_since` has been seen to show rows without `updated_at`."""
-    swept: int = 0
-    """When the last hourly look back was, by our clock, in seconds."""
-    rescanned: int = 0
-    """When the last daily one was."""
-
-
-class _Dated(Row, frozen=True, kw_only=True):
-    """A row with both of its times, in seconds."""
-
-    created: int
-    updated: int | None
-
-    @property
-    def changed(self) -> int:
-        return self.created if self.updated is None else self.updated
+LOOK_BACK = 2 * DAY
+"""How far back the hourly look goes for rows that `updated_since` may not show (no `updated_at`, backdated)."""
+LOWER_BOUND = {"created": "since", "updated": "updated_since"}
+ORDER = {"created": "asc", "updated": "asc:updated_at"}
 
 
 class DelightedSource:
@@ -85,15 +37,19 @@ class DelightedSource:
         self.connection = wiring.name
         self.poll_interval = wiring.settings.poll_interval
         self._settings = wiring.settings
+        self._overlap = int(wiring.settings.overlap)
         self._http: HttpClient = wiring.http
         self._clock: Clock = wiring.clock
-        self._url = f"{wiring.settings.base_url.rstrip('/')}/survey_responses.json"
+        self._url = f"{wiring.settings.base_url}/survey_responses.json"
         self._headers = authorized(wiring.settings)
         self._setting = wiring.setting("API_KEY")
+        self._began: datetime | None = None
+        """When the round under way began, by the server's clock."""
 
     async def read(self, checkpoint: bytes | None) -> AsyncIterator[Page]:
         """One round; see `Source.read`."""
-        place = msgspec.json.decode(checkpoint, type=_Place) if checkpoint else await self._start()
+        self._began = None
+        place = Place.decode(checkpoint) if checkpoint else await self._start()
         if checkpoint is None:
             yield _page([], place, backfilling=place.backfill is not None)
         if place.backfill is not None:
@@ -104,122 +60,122 @@ class DelightedSource:
         async for page in self._read_created(place):
             yield page
 
-    async def _start(self) -> _Place:
-        newest = await self._list({"order": "desc:updated_at"}, "updated")
-        changed = max((row.at for row in newest if row.at is not None), default=0)
-        since = self._settings.backfill_since
-        floor = _Floor(
-            created=int(since.timestamp()) if since and self._settings.backfill else None,
-            changed=changed,
-            ids=[row.id for row in newest if row.at == changed],
-        )
-        now = int(self._clock.now().timestamp())
-        return _Place(
-            backfill=(floor.created or 0) if self._settings.backfill else None,
-            updated=changed,
-            created=0 if self._settings.backfill else changed,
-            floor=floor if since or not self._settings.backfill else None,
+    # --- the first round ------------------------------------------------------------------------------------------
+
+    async def _start(self) -> Place:
+        latest = self._until_now(newest(await self._list({"order": "desc:updated_at"}, "updated")))
+        since, wants_history = self._settings.backfill_since, self._settings.backfill
+        floor = await self._floor(latest) if since or not wants_history else None
+        if floor and since and wants_history:
+            floor.created = int(since.timestamp())
+        begin = floor.created if floor and floor.created is not None else 0
+        now = self._now()
+        return Place(
+            backfill=begin if wants_history else None,
+            updated=latest,
+            created=0 if wants_history else latest,
+            floor=floor,
             swept=now,
             rescanned=now,
         )
 
-    async def _read_history(self, place: _Place, since: int) -> AsyncIterator[Page]:
-        first: int | None = None
+    async def _floor(self, latest: int) -> Floor:
+        """What is there already; rows without `updated_at` may be missing in the list that is sorted by it."""
+        by_answer = self._until_now(newest(await self._list({"order": "desc"}, "created")))
+        floor = Floor(changed=max(latest, by_answer))
+        ids: set[str] = set()
+        for field in ("created", "updated"):
+            async for leaf in self._sweep(field, floor.changed, trusted=DEFAULT_PAGE_SIZE):
+                ids.update(found.id for found in leaf.rows if found.at == floor.changed)
+        floor.ids = sorted(ids)
+        return floor
+
+    async def _read_history(self, place: Place, since: int) -> AsyncIterator[Page]:
         async for leaf in self._sweep("created", since, trusted=0):
-            place.backfill, place.created = leaf.bound, max(place.created, leaf.bound)
-            first = leaf.rows[0].at if first is None else first
-            share = _share(first, leaf.bound, place.updated)
-            yield _page(leaf.rows, place, backfilling=True, progress=share)
-        place.backfill = None
+            place.backfill = leaf.bound
+            place.created = self._moved(place.created, leaf.bound)
+            place.oldest = leaf.rows[0].at if place.oldest is None else place.oldest
+            yield _page(leaf.rows, place, backfilling=True, progress=place.progress())
+        place.backfill = place.oldest = None
         yield _page([], place)
 
-    async def _read_updated(self, place: _Place) -> AsyncIterator[Page]:
-        since = max(0, place.updated - int(self._settings.overlap))
-        async for leaf in self._sweep("updated", since, trusted=DEFAULT_PAGE_SIZE):
-            place.updated = max(place.updated, leaf.bound)
-            place.shows_unchanged |= any(isinstance(row, _Dated) and row.updated is None for row in leaf.rows)
-            yield _page(_above(place.floor, leaf.rows), place)
+    # --- every round ----------------------------------------------------------------------------------------------
 
-    async def _read_created(self, place: _Place) -> AsyncIterator[Page]:
-        """Look for rows that `updated_since` does not show: it may leave out those without `updated_at`."""
-        reach = self._reach(place)
-        if reach is None:
+    async def _read_updated(self, place: Place) -> AsyncIterator[Page]:
+        async for leaf in self._sweep("updated", place.updated - self._overlap, trusted=DEFAULT_PAGE_SIZE):
+            place.updated = self._moved(place.updated, leaf.bound)
+            place.shows_unchanged |= any(getattr(found, "updated", 0) is None for found in leaf.rows)
+            yield _page(place.wanted(leaf.rows), place)
+
+    async def _read_created(self, place: Place) -> AsyncIterator[Page]:
+        """Look for rows that `updated_since` does not show: it may leave out those without `updated_at`.
+
+        A look back counts as done when it has come to its end.
+        """
+        now = self._now()
+        is_daily, is_hourly = not 0 <= now - place.rescanned < DAY, not 0 <= now - place.swept < HOUR
+        if is_daily:
+            reach = max(int(self._settings.rescan), LOOK_BACK)
+        elif is_hourly:
+            reach = LOOK_BACK
+        elif place.shows_unchanged:
             return
-        async for leaf in self._sweep("created", max(0, place.created - reach), trusted=DEFAULT_PAGE_SIZE):
-            place.created = max(place.created, leaf.bound)
-            yield _page(_above(place.floor, leaf.rows), place)
+        else:
+            reach = self._overlap
+        async for leaf in self._sweep("created", place.created - reach, trusted=DEFAULT_PAGE_SIZE):
+            place.created = self._moved(place.created, leaf.bound)
+            yield _page(place.wanted(leaf.rows), place)
+        if is_daily or is_hourly:
+            place.swept, place.rescanned = now, now if is_daily else place.rescanned
+            yield _page([], place)
 
-    def _reach(self, place: _Place) -> int | None:
-        """How far back answers are looked through in this round, in seconds; None for not at all."""
-        now = int(self._clock.now().timestamp())
-        if now - place.rescanned >= DAY:
-            place.swept = place.rescanned = now
-            return int(self._settings.rescan)
-        if now - place.swept >= HOUR:
-            place.swept = now
-            return CREATED_SWEEP
-        return None if place.shows_unchanged else int(self._settings.overlap)
+    def _moved(self, before: int, bound: int) -> int:
+        """How far we have read now."""
+        return max(before, self._until_now(bound))
 
-    def _sweep(self, field: Literal["created", "updated"], since: int, *, trusted: int) -> AsyncIterator[Leaf]:
-        lower, order = {"created": ("since", "asc"), "updated": ("updated_since", "asc:updated_at")}[field]
+    def _until_now(self, second: int) -> int:
+        """At most the time this round began, by the server's clock.
 
+        What changes while we read may become visible only after we have passed it, so the next round begins before
+        that; and one row dated in the future must not hide all that come before it.
+        """
+        return min(second, int(self._began.timestamp())) if self._began else second
+
+    def _now(self) -> int:
+        return self._clock.now_ms() // 1000
+
+    # --- requests -------------------------------------------------------------------------------------------------
+
+    def _sweep(self, field: Field, since: int, *, trusted: int) -> AsyncIterator[Leaf]:
         async def fetch(bound: int, page: int) -> list[Row]:
-            return await self._list({lower: str(bound), "order": order, "page": str(page)}, field)
+            query = {LOWER_BOUND[field]: str(bound), "order": ORDER[field], "page": str(page)}
+            return await self._list(query, field)
 
-        return Keyset(fetch, size=PAGE_SIZE, short=trusted).read(since)
+        return Keyset(fetch, short=trusted).read(max(0, since))
 
-    async def _list(self, query: Mapping[str, str], field: Literal["created", "updated"]) -> list[Row]:
+    async def _list(self, query: Mapping[str, str], field: Field) -> list[Row]:
         params = {**query, "per_page": str(PAGE_SIZE), "expand[]": "person"}
         reply = await self._http.request(
             "GET", self._url, operation="list_responses", params=params, headers=self._headers
         )
         location = f"/survey_responses.json?{'&'.join(f'{name}={value}' for name, value in query.items())}"
         expect_ok(reply, location=location, setting=self._setting, now=self._clock.now)
-        return _rows(reply, field, location)
+        self._began = self._began or said_at(reply)
+        return [row(record, field) for record in _records(reply, location)]
 
 
-def _rows(reply: Reply, field: Literal["created", "updated"], location: str) -> list[Row]:
+def _records(reply: Reply, location: str) -> list[bytes]:
     try:
-        records = reading.split(reply.body)
+        return reading.split(reply.body)
     except BadRecord as error:
         reason = f"the answer is not a list of responses: {error}"
         raise UnreadablePage(reason, location=location, body=reply.body[:EXCERPT]) from error
-    return [_row(record, field) for record in records]
 
 
-def _row(record: bytes, field: Literal["created", "updated"]) -> Row:
-    """Place a row in time; an unreadable one has no place, but is kept for the shelf."""
-    try:
-        head = reading.decode(record, _Head)
-        created = int(reading.instant(head.created_at, "/created_at").timestamp())
-        changed = reading.optional_instant(head.updated_at, "/updated_at")
-    except BadRecord:
-        return Row(id=hashlib.sha256(record).hexdigest(), at=None, raw=record)
-    updated = int(changed.timestamp()) if changed else None
-    at = updated if field == "updated" and updated is not None else created
-    return _Dated(id=str(head.id), at=at, raw=record, created=created, updated=updated)
-
-
-def _page(rows: Sequence[Row], place: _Place, *, backfilling: bool = False, progress: float | None = None) -> Page:
+def _page(rows: Sequence[Row], place: Place, *, backfilling: bool = False, progress: float | None = None) -> Page:
     return Page(
-        records=[row.raw for row in rows],
-        checkpoint=msgspec.json.encode(place),
+        records=[found.raw for found in rows],
+        checkpoint=place.encode(),
         backfilling=backfilling,
         progress=progress,
     )
-
-
-def _above(floor: _Floor | None, rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if floor is None or not isinstance(row, _Dated) or not _is_below(floor, row)]
-
-
-def _is_below(floor: _Floor, row: _Dated) -> bool:
-    is_old = floor.created is None or row.created < floor.created
-    was_there = row.changed < floor.changed or (row.changed == floor.changed and row.id in floor.ids)
-    return is_old and was_there
-
-
-def _share(first: int | None, here: int, newest: int) -> float | None:
-    if first is None or newest <= first:
-        return None
-    return min(1.0, max(0.0, (here - first) / (newest - first)))

@@ -1,5 +1,6 @@
 """Opens a store's file, or says why it must not be opened; sets and verifies what durability rests on."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from npsbridge.store.sqlite.upgrades import APPLICATION_ID, UPGRADES, upgrade, v
 BUSY_SECONDS: Final = 10
 """How long a write waits for another process to finish its own."""
 
+OLDEST_SQLITE: Final = (3, 37, 0)
+"""The first that knows STRICT tables (SQLite's release history)."""
+
 Pragmas = Mapping[str, tuple[int | str, int | str]]
 """By name: what is set, and what SQLite must then report."""
 
@@ -25,9 +29,9 @@ WRITING: Final[Pragmas] = {
     "foreign_keys": ("ON", 1),
     # What is deleted is overwritten with zeros, in the file and in the pages it no longer uses.
     "secure_delete": ("ON", 1),
-    # Pages are copied home after every 4 MB by the writer itself, without waiting for readers, so no copy takes long;
+    # Pages are copied home after every 8 MB by the writer itself, without waiting for readers, so no copy takes long;
     # the limit gives back what a long reader from outside has made the WAL grow to.
-    "wal_autocheckpoint": (1000, 1000),
+    "wal_autocheckpoint": (2000, 2000),
     "journal_size_limit": (16 << 20, 16 << 20),
     "cache_size": (-4096, -4096),
     "temp_store": ("MEMORY", 2),
@@ -96,22 +100,42 @@ def _insist(path: Path, name: str, actual: object, expected: object) -> None:
 
 
 def _refuse_what_is_no_store(path: Path) -> None:
-    if path.exists() and not path.is_file():
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreUnusable(f"SQLite {sqlite3.sqlite_version} is too old for {path}; strict tables need 3.37 or newer")
+    if not path.exists():
+        _refuse_to_replace(path)
+    elif not path.is_file():
         raise StoreUnusable(f"{path} is not a file; NPSBRIDGE_STORE_URL must name a file")
-    if path.exists() and path.stat().st_size == 0:
+    elif path.stat().st_size == 0:
         raise StoreUnusable(
             f"{path} is empty: what it held is lost, and starting afresh would send everything again; restore a "
             "backup, or remove the file if that is what you want"
         )
-    wal = path.with_name(f"{path.name}-wal")
-    if not path.exists() and wal.exists():
+    elif not (_is_allowed(path, os.R_OK | os.W_OK) and _is_allowed(path.parent, os.W_OK | os.X_OK)):
+        # SQLite would open it all the same and fail at the first write.
+        raise file_fault(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), path)
+
+
+def _refuse_to_replace(path: Path) -> None:
+    wal = _beside(path, "-wal")
+    if wal.exists() and wal.stat().st_size > 0:
         raise StoreUnusable(f"{path} is gone, but its {wal.name} is still there; restore the file, or remove both")
 
 
+def _is_allowed(path: Path, ways: int) -> bool:
+    return os.access(path, ways, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(path.name + end)
+
+
 def _standing_version(path: Path) -> int:
-    """The number of the last upgrade, read without changing a byte (mode=ro does not even fold in a WAL)."""
+    """The number of the last upgrade, read without changing a byte."""
+    # A read-only connection does not fold in a WAL that a crash has left; where there is none, it must not make one.
+    way = "mode=ro" if _beside(path, "-wal").exists() else "immutable=1"
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as database:
+        with closing(sqlite3.connect(f"{path.as_uri()}?{way}", uri=True, timeout=BUSY_SECONDS)) as database:
             (application_id,) = database.execute("PRAGMA application_id").fetchone()
             version = version_of(database)
     except sqlite3.Error as error:
@@ -128,17 +152,17 @@ def _standing_version(path: Path) -> int:
 def _upgrade_file(path: Path) -> None:
     try:
         with closing(open_database(path, WRITING)) as database:
-            upgrade(database)
+            upgrade(database, UPGRADES)
     except sqlite3.Error as error:
         raise store_fault(error, path) or error from error
 
 
 def _create_whole(path: Path) -> None:
     """Build the store under another name, so that a crash never leaves half a store, nor an empty file."""
-    draft = path.with_name(f"{path.name}.new")
+    draft = _beside(path, ".new")
     try:
-        for left_over in (draft, draft.with_name(f"{draft.name}-wal"), draft.with_name(f"{draft.name}-shm")):
-            left_over.unlink(missing_ok=True)
+        for left_over in ("", "-wal", "-shm"):
+            _beside(draft, left_over).unlink(missing_ok=True)
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         _upgrade_file(draft)
         draft.rename(path)

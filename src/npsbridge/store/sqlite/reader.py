@@ -4,8 +4,9 @@ Every statement fetches all its rows at once, so that no snapshot stays open and
 """
 
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,8 @@ from npsbridge.store.sqlite.faults import store_fault
 from npsbridge.store.sqlite.opening import READING, open_database
 
 CLOSE_SECONDS: Final = 10.0
+PROGRESS_STEPS: Final = 10_000
+"""Steps of SQLite's machine, some tenths of a millisecond, between two looks whether to stop."""
 MANY: Final = 500
 """Values that one statement looks for at once; SQLite's own limit is far above."""
 
@@ -28,9 +31,23 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 class Reader:
     """One reading connection and its thread. Made by `open_reader`."""
 
-    def __init__(self, database: aiosqlite.Connection, path: Path) -> None:
-        self._database = database
+    def __init__(self, path: Path) -> None:
         self._path = path
+        self._is_closing = threading.Event()
+        self._database = aiosqlite.Connection(self._connect, iter_chunk_size=64)
+
+    def _connect(self) -> sqlite3.Connection:
+        database = open_database(self._path, READING)
+        # Stops a statement in its course when closing has begun, whether it runs by then or is still to start.
+        database.set_progress_handler(self._is_closing.is_set, PROGRESS_STEPS)
+        return database
+
+    async def open(self) -> None:
+        """Open the file in a thread of its own."""
+        try:
+            await self._database
+        except sqlite3.Error as error:
+            raise store_fault(error, self._path) or error from error
 
     async def rows(self, statement: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a statement.
@@ -61,9 +78,8 @@ class Reader:
 
     async def close(self) -> None:
         """Stop what is being read and end the thread, which would otherwise keep the process from exiting."""
+        self._is_closing.set()
         with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-            with suppress(sqlite3.Error, ValueError):
-                await self._database.interrupt()
             await self._database.close()
 
 
@@ -74,12 +90,9 @@ async def open_reader(path: Path) -> AsyncIterator[Reader]:
     Raises:
         StoreUnusable, StorePermission, StoreError: the file cannot be opened.
     """
+    reader = Reader(path)
     try:
-        database = await aiosqlite.Connection(lambda: open_database(path, READING), iter_chunk_size=64)
-    except sqlite3.Error as error:
-        raise store_fault(error, path) or error from error
-    reader = Reader(database, path)
-    try:
+        await reader.open()
         yield reader
     finally:
         await reader.close()

@@ -9,14 +9,15 @@ from typing import Final
 
 from npsbridge.core.model import State
 
+TAKE_NUMBERS: Final = "UPDATE numbers SET last = last + ? WHERE name = ? RETURNING last"
+
 # --- journal ----------------------------------------------------------------------------------------------------
 
 ADD_ARRIVAL: Final = """
-    INSERT INTO journal (connection, origin, count, received_at, body) VALUES (?, ?, ?, ?, ?)
+    INSERT INTO journal (id, connection, origin, count, received_at, body) VALUES (?, ?, ?, ?, ?, ?)
 """
-LAST_ARRIVAL: Final = "SELECT coalesce(max(id), 0) FROM journal"
 AWAIT_ROUTING: Final = """
-    INSERT INTO unrouted (journal_id, count) SELECT id, count FROM journal WHERE id > ?
+    INSERT INTO unrouted (journal_id, count) SELECT id, count FROM journal WHERE id >= ?
 """
 END_WAITING: Final = "DELETE FROM unrouted WHERE journal_id = ?"
 UNROUTED: Final = """
@@ -71,10 +72,14 @@ RECALL_IDENTITIES: Final = "SELECT email, user_id, anonymous_id FROM identities 
 # --- outbox -----------------------------------------------------------------------------------------------------
 
 OWE: Final = """
-    INSERT INTO outbox (connection, person, kind, message_id, subject, state, attempts, reason, created_at,
-                        next_attempt_at, settled_at, journal_id, body)
+    INSERT INTO outbox (id, connection, person, kind, message_id, subject, state, attempts, reason, created_at,
+                        next_attempt_at, settled_at, journal_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (message_id, connection) DO NOTHING
+"""
+# A number that OWE did not use, because the message was known, gets no body.
+KEEP_BODY: Final = """
+    INSERT INTO bodies (delivery_id, body) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM outbox WHERE id = ?1)
 """
 TRY_SHELF_AGAIN: Final = "UPDATE outbox SET attempts = attempts + 1 WHERE message_id = ? AND connection = ?"
 SETTLE: Final = """
@@ -87,7 +92,7 @@ NEXT_DUE: Final = """
 
 _DELIVERY: Final = """
     SELECT id, connection, person, kind, message_id, body, state, attempts, reason, created_at, next_attempt_at, subject
-    FROM outbox
+    FROM outbox CROSS JOIN bodies ON bodies.delivery_id = outbox.id
 """
 # Whether an earlier delivery of the same person holds this one up: one that is on its way, or that waits for a time
 # which has not come. An earlier one that is ready holds nobody up, because it is part of the same claim.
@@ -211,21 +216,18 @@ NOTE_FACT: Final = """
 """
 FACTS: Final = "SELECT name, value FROM facts ORDER BY name"
 
-# The highest number stays, so that it is not given again (see the table). Of the journal only the oldest entries are
-# looked at: what is behind them is younger, and passing it all would stall the writer.
+# Only the oldest entries are looked at: what is behind them is younger, and passing it all would stall the writer.
 PURGE_JOURNAL: Final = """
     DELETE FROM journal WHERE id IN (
         SELECT id FROM (SELECT id, received_at FROM journal ORDER BY id LIMIT :limit) AS oldest
-        WHERE received_at <= :before AND id < (SELECT max(id) FROM journal)
+        WHERE received_at <= :before
           AND NOT EXISTS (SELECT 1 FROM unrouted WHERE unrouted.journal_id = oldest.id)
     )
 """
 PURGE_OUTBOX: Final = """
     DELETE FROM outbox WHERE id IN (
         SELECT id FROM outbox INDEXED BY outbox_finished
-        WHERE settled_at IS NOT NULL AND state = :state AND settled_at <= :before
-          AND id < (SELECT max(id) FROM outbox)
-        LIMIT :limit
+        WHERE settled_at IS NOT NULL AND state = :state AND settled_at <= :before LIMIT :limit
     )
 """
 FILL: Final = "INSERT INTO filler (content) VALUES (zeroblob(?))"

@@ -222,9 +222,9 @@ async def open_sqlite(path: Path, *, clock: Clock, exclusive: bool) -> AsyncIter
         StoreFull, StoreError: the disk is full or fails.
     """
     real = real_place(path)
-    warn_of_network(real)
     async with AsyncExitStack() as stack:
         if exclusive:
+            warn_of_network(real)
             stack.enter_context(held_alone(real))
             await anyio.to_thread.run_sync(make_current, real)
         elif not is_current(real):

@@ -13,8 +13,10 @@ APPLICATION_ID = 0x4E505342
 Upgrade = tuple[str, ...]
 
 JOURNAL: Upgrade = (
-    # The number of a deleted row must never come back, here and in the outbox, since order is told by it. AUTOINCREMENT
-    # sees to that at a third of the price of an insert; instead, whatever deletes rows leaves the highest one alone.
+    # The last numbers given. Order is told by them, so that of a deleted row must not come back; AUTOINCREMENT sees to
+    # that row by row, at a third of the price of an insert, this for a whole transaction at once.
+    "CREATE TABLE numbers (name TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "INSERT INTO numbers (name, last) VALUES ('journal', 0), ('outbox', 0)",
     # Words are checked with OR, because SQLite builds a list after IN anew for every row, at the price of the insert.
     """
     CREATE TABLE journal (
@@ -82,8 +84,14 @@ OUTBOX: Upgrade = (
         next_attempt_at INTEGER,
         settled_at INTEGER,
         journal_id INTEGER,
-        body BLOB NOT NULL,
         CHECK ((state = 'waiting') = (next_attempt_at IS NOT NULL))
+    ) STRICT
+    """,
+    # Apart from the outbox, because states change and bodies never do: to settle writes little, also on a full disk.
+    """
+    CREATE TABLE bodies (
+        delivery_id INTEGER PRIMARY KEY REFERENCES outbox (id) ON DELETE CASCADE,
+        body BLOB NOT NULL
     ) STRICT
     """,
     "CREATE UNIQUE INDEX outbox_message ON outbox (message_id, connection)",

@@ -15,9 +15,9 @@ from npsbridge.core.ports import Arrival, Health, Retention, Routing, Settlement
 from npsbridge.store import ledger, rows
 from npsbridge.store.sqlite import statements as sql
 
-PURGED_ENTRIES: Final = 100
-PURGED_DELIVERIES: Final = 500
-"""Rows deleted at once; each chunk takes milliseconds, so that arrivals do not wait behind retention."""
+PURGED_ENTRIES: Final = 50
+PURGED_DELIVERIES: Final = 250
+"""Rows deleted at once: some milliseconds' work, so that arrivals do not wait behind retention."""
 PROBE_BYTES: Final = 64 << 10
 """Room for a page of responses."""
 
@@ -30,12 +30,13 @@ def append_all(database: sqlite3.Connection, appends: Sequence[Append]) -> list[
     """Journal what several callers hand in, in their order."""
     arrivals = [arrival for together, _ in appends for arrival in together]
     if arrivals:
-        (last,) = database.execute(sql.LAST_ARRIVAL).fetchone()
-        database.executemany(sql.ADD_ARRIVAL, map(rows.arrival_row, arrivals))
-        database.execute(sql.AWAIT_ROUTING, (last,))
+        numbers = _numbers(database, "journal", len(arrivals))
+        database.executemany(sql.ADD_ARRIVAL, map(rows.arrival_row, numbers, arrivals))
+        database.execute(sql.AWAIT_ROUTING, (numbers[0],))
         _count(database, [ledger.arrived(arrivals)])
     moved = [checkpoint for _, checkpoint in appends if checkpoint is not None]
-    database.executemany(sql.MOVE_CHECKPOINT, moved)
+    if moved:
+        database.executemany(sql.MOVE_CHECKPOINT, moved)
     return [None] * len(appends)
 
 
@@ -57,8 +58,11 @@ def _apply(database: sqlite3.Connection, routing: Routing, now: int) -> ledger.E
     source = routing.journal_id
     database.executemany(sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
     database.executemany(sql.NOTE_NEWEST, routing.newest.items())
-    owed = [rows.owed_row(planned, journal_id=source, now=now) for planned in routing.deliveries]
+    numbers = _numbers(database, "outbox", len(routing.deliveries))
+    owed = [rows.owed_row(*one, journal_id=source, now=now) for one in zip(numbers, routing.deliveries, strict=True)]
     stored = database.executemany(sql.OWE, owed).rowcount if owed else 0
+    bodies = (planned.body for planned in routing.deliveries)
+    database.executemany(sql.KEEP_BODY, zip(numbers, bodies, strict=True))
     shelved = sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved)
     return ledger.routed(routing, stored=stored, shelved=shelved)
 
@@ -70,10 +74,13 @@ def shelve_page(database: sqlite3.Connection, item: Shelved, now: int) -> None:
 
 
 def _is_shelved_anew(database: sqlite3.Connection, item: Shelved, journal_id: int | None, now: int) -> bool:
-    if database.execute(sql.OWE, rows.shelf_row(item, journal_id=journal_id, now=now)).rowcount == 1:
-        return True
-    database.execute(sql.TRY_SHELF_AGAIN, (item.key, item.connection))
-    return False
+    (number,) = _numbers(database, "outbox", 1)
+    is_new = database.execute(sql.OWE, rows.shelf_row(number, item, journal_id=journal_id, now=now)).rowcount == 1
+    if is_new:
+        database.execute(sql.KEEP_BODY, (number, item.body))
+    else:
+        database.execute(sql.TRY_SHELF_AGAIN, (item.key, item.connection))
+    return is_new
 
 
 def settle_all(database: sqlite3.Connection, settlements: Sequence[Settlement], now: int) -> None:
@@ -123,6 +130,12 @@ def data_version(database: sqlite3.Connection) -> int:
     """A number that changes when another connection has written (SQLite's PRAGMA data_version)."""
     (version,) = database.execute(sql.DATA_VERSION).fetchone()
     return int(version)
+
+
+def _numbers(database: sqlite3.Connection, name: str, wanted: int) -> range:
+    """Numbers that were never given before; those that are not used after all stay unused."""
+    (last,) = database.execute(sql.TAKE_NUMBERS, (wanted, name)).fetchone()
+    return range(last - wanted + 1, last + 1)
 
 
 def _count(database: sqlite3.Connection, entries: Iterable[ledger.Entries]) -> None:

@@ -1,0 +1,141 @@
+"""The composition root: one ladder up (store, client, connections, listeners, loops) and the same ladder down.
+
+Whoever enters `running` has a daemon that accepts; leaving it drains and closes everything that was opened.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import anyio
+from loguru import logger
+
+from npsbridge.app.loops import make_loops
+from npsbridge.app.parts import Parts, assemble, idle_warnings
+from npsbridge.app.sockets import Sockets
+from npsbridge.clock import Clock
+from npsbridge.core.ports import Store
+from npsbridge.engine.board import Board
+from npsbridge.engine.seams import Seams
+from npsbridge.errors import NpsbridgeError
+from npsbridge.metrics import Metrics
+from npsbridge.net.client import open_session
+from npsbridge.settings import Settings
+from npsbridge.store import open_store
+from npsbridge.web.admin import View, admin_app
+from npsbridge.web.listener import Listener, serving
+from npsbridge.web.public import Doors, public_app
+
+GRACE, ADMIN_GRACE = 5.0, 0.5
+"""Seconds that requests under way get to finish; the public ones no more than SHUTDOWN_TIMEOUT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A running daemon, as its owner sees it."""
+
+    settings: Settings
+    store: Store
+    board: Board
+    metrics: Metrics
+    clock: Clock
+    public: Listener
+    admin: Listener
+
+    @property
+    def public_port(self) -> int:
+        """Where webhooks are taken."""
+        return self.public.port
+
+    @property
+    def admin_port(self) -> int:
+        """Where health and metrics are."""
+        return self.admin.port
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    jitter: Callable[[], float] = random.random,
+    sockets: Sockets | None = None,
+) -> AsyncIterator[App]:
+    """A daemon, from the moment it accepts to the moment all is drained and closed.
+
+    Left in peace, it closes the doors, lets attempts under way finish for SHUTDOWN_TIMEOUT at most, and records them.
+    Left by an error it ends at once; what is owed is in the store either way.
+
+    Args:
+        settings: the configuration.
+        clock: where wall time comes from.
+        jitter: numbers in 0..1 that spread retries.
+        sockets: listening sockets that the caller keeps open across a reload; without, it opens and closes its own.
+
+    Raises:
+        StoreError: the store cannot be opened, or failed while running.
+        ListenError: an address cannot be listened on.
+    """
+    metrics, clock, draining = Metrics(), clock or Clock(), anyio.Event()
+    async with AsyncExitStack() as ladder:
+        ladder.enter_context(one_error())
+        store = await ladder.enter_async_context(open_store(settings.store_url, clock=clock))
+        session = await ladder.enter_async_context(open_session())
+        sockets = sockets or ladder.enter_context(closing(Sockets()))
+        sockets.follow(settings)
+        seams = Seams(store=store, board=Board(store, clock), clock=clock, metrics=metrics, jitter=jitter)
+        parts = _parts(settings, session, seams)
+        loops = make_loops(settings, parts, seams)
+        view = View(seams=seams, sinks=[sink.connection for sink in parts.sinks], is_draining=draining.is_set)
+        admin = await ladder.enter_async_context(serving(admin_app(view), sockets.admin, grace=ADMIN_GRACE))
+        sending = await ladder.enter_async_context(anyio.create_task_group())
+        feeding = await ladder.enter_async_context(anyio.create_task_group())
+        ladder.callback(feeding.cancel_scope.cancel)
+        doors = Doors(receivers=parts.receivers, intake=loops.intake, metrics=metrics)
+        grace = min(GRACE, settings.shutdown_timeout)
+        public = await ladder.enter_async_context(serving(public_app(doors), sockets.public, grace=grace))
+        ladder.callback(loops.stop_lanes, sending, within=settings.shutdown_timeout)
+        ladder.callback(draining.set)
+        loops.start_feeding(feeding)
+        loops.start_lanes(sending)
+        yield App(
+            settings=settings,
+            store=store,
+            board=seams.board,
+            metrics=metrics,
+            clock=clock,
+            public=public,
+            admin=admin,
+        )
+
+
+def _parts(settings: Settings, session: aiohttp.ClientSession, seams: Seams) -> Parts:
+    """The parts that have work to do; the operator hears of the others."""
+    parts = assemble(settings, session, seams.metrics, seams.clock)
+    for warning in [*settings.warnings, *idle_warnings(settings, parts)]:
+        logger.warning(warning)
+    return parts.with_work()
+
+
+@contextmanager
+def one_error() -> Iterator[None]:
+    """Raise the error that matters instead of a group of them: one of ours, or else the only one."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        leaves = list(_leaves(group))
+        ours = [leaf for leaf in leaves if isinstance(leaf, NpsbridgeError)]
+        if not ours and len(leaves) > 1:
+            raise
+        error = (ours or leaves)[0]
+        raise error from error.__cause__
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from _leaves(member)
+    else:
+        yield error

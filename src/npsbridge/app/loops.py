@@ -1,0 +1,76 @@
+"""The loops of a daemon, made from its parts: which there are, and in which order they start and stop."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskGroup
+
+from npsbridge.app.parts import Parts, rules
+from npsbridge.core.ports import Retention
+from npsbridge.engine.bell import Bell
+from npsbridge.engine.dispatch import Lane
+from npsbridge.engine.intake import Intake
+from npsbridge.engine.poll import Poller
+from npsbridge.engine.router import Desk, Router
+from npsbridge.engine.seams import Seams
+from npsbridge.engine.supervise import supervise
+from npsbridge.engine.upkeep import Upkeep
+from npsbridge.settings import Settings
+
+Run = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loops:
+    """Everything that runs, by the name it has in logs and metrics."""
+
+    seams: Seams
+    intake: Intake
+    feeding: dict[str, Run]
+    """What brings work; can be cancelled at any moment."""
+    lanes: dict[str, Lane]
+    """What sends; a lane finishes its attempt before it ends."""
+
+    def start_feeding(self, group: TaskGroup) -> None:
+        """Start what brings work, as children of the group."""
+        for name, run in self.feeding.items():
+            self._start(group, name, run)
+
+    def start_lanes(self, group: TaskGroup) -> None:
+        """Start what sends, as children of the group."""
+        for name, lane in self.lanes.items():
+            self._start(group, name, lane.run)
+
+    def stop_lanes(self, group: TaskGroup, within: float) -> None:
+        """Let attempts under way finish, for so many seconds at most; what is owed stays in the store."""
+        for lane in self.lanes.values():
+            lane.stop()
+        group.cancel_scope.deadline = anyio.current_time() + within
+
+    def _start(self, group: TaskGroup, name: str, run: Run) -> None:
+        async def task() -> None:
+            await supervise(name, run, clock=self.seams.clock, metrics=self.seams.metrics)
+
+        group.start_soon(task, name=name)
+
+
+def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
+    """Make every loop that these parts need."""
+    bell, bells = Bell(), {sink.connection: Bell() for sink in parts.sinks}
+    intake = Intake(seams, bell)
+    desk = Desk(parsers=parts.parsers, sinks=parts.sinks, rules=rules(settings))
+    kept = settings.retention
+    retention = Retention(journal=kept.journal, delivered=kept.delivered, dead=kept.dead)
+    upkeep = Upkeep(seams, retention=retention, bells=[bell, *bells.values()])
+    feeding: dict[str, Run] = {"purge": upkeep.purge, "listen": upkeep.listen}
+    if parts.sinks:
+        # Without a sink, what waits in the journal goes on waiting for one.
+        feeding["router"] = Router(desk, seams, bell=bell, bells=bells).run
+    for source in parts.sources:
+        feeding[f"poll {source.connection}"] = Poller(source, seams, intake).run
+    lanes = {
+        f"forward {sink.connection}": Lane(sink, seams, bell=bells[sink.connection], give_up_after=kept.retry)
+        for sink in parts.sinks
+    }
+    return Loops(seams=seams, intake=intake, feeding=feeding, lanes=lanes)

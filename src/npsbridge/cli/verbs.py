@@ -1,0 +1,224 @@
+"""The verbs and their options (contract §7): one function a verb, each loading only what it needs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from npsbridge import __version__
+from npsbridge.cli.ending import Verbs
+
+app = typer.Typer(
+    name="npsbridge",
+    cls=Verbs,
+    help="Syncs both ways between Segment and NPS survey platforms, durably. First time here? `npsbridge demo`.",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+outbox = typer.Typer(help="Look at what is owed, delivered, held or dead.", invoke_without_command=True)
+app.add_typer(outbox, name="outbox")
+
+EnvFile = Annotated[Path | None, typer.Option("--env-file", help="File of NPSBRIDGE_* settings.", metavar="FILE")]
+NoEnvFile = Annotated[
+    Path | None,
+    typer.Option("--env-file", help="Taken as everywhere, but not read: no setting matters here.", metavar="FILE"),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+Moment = typer.Option(metavar="ISO-DATE", help="An ISO 8601 date or time; UTC unless it says otherwise.")
+
+
+@app.callback()
+def _npsbridge(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+) -> None:
+    if version:
+        print(f"npsbridge {__version__}")
+        raise typer.Exit
+    _explain_if_alone(context)
+
+
+@outbox.callback()
+def _outbox(context: typer.Context) -> None:
+    _explain_if_alone(context)
+
+
+def _explain_if_alone(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def run(env_file: EnvFile = None) -> None:
+    """Run the daemon until it is told to stop."""
+    from npsbridge.cli.run import run_daemon
+
+    raise typer.Exit(run_daemon(env_file))
+
+
+@app.command()
+def demo(
+    env_file: NoEnvFile = None,  # noqa: ARG001 - every verb takes it
+    *,
+    keep_running: Annotated[bool, typer.Option("--keep-running", help="Stay up until interrupted.")] = False,
+) -> None:
+    """Show the whole product at work in half a minute, between look-alikes on this machine; nothing to set up."""
+    from npsbridge.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(keep_running=keep_running))
+
+
+@app.command()
+def check(
+    env_file: EnvFile = None,
+    *,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the vendors.")] = False,
+    json: Json = False,
+) -> None:
+    """Say whether the settings are good, which webhook URLs to paste where, and what cannot be proved."""
+    from npsbridge.cli.check import check_settings
+
+    raise typer.Exit(check_settings(env_file, online=online, as_json=json))
+
+
+@app.command()
+def status(
+    env_file: EnvFile = None,
+    *,
+    json: Json = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds.")] = False,
+) -> None:
+    """Show whether the daemon runs, every connection, the ledger and the queues."""
+    from npsbridge.cli.status import show_status
+
+    show_status(env_file, as_json=json, watch=watch)
+
+
+@app.command()
+def backfill(
+    connection: Annotated[str, typer.Argument(help="Name of a connection, such as delighted.")],
+    env_file: EnvFile = None,
+    *,
+    since: Annotated[str | None, Moment] = None,
+    until: Annotated[str | None, Moment] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and report; keep and send nothing.")] = False,
+) -> None:
+    """Read a platform's history (again); what is known already is recognised and not sent twice.
+
+    --until takes in the whole of a day that is given without a time.
+    """
+    from npsbridge.cli.backfill import backfill_connection
+
+    backfill_connection(env_file, connection, since=since, until=until, dry_run=dry_run)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSON, JSON Lines or CSV.", metavar="FILE")],
+    env_file: EnvFile = None,
+    *,
+    connection: Annotated[str, typer.Option(help="Whose answers these are; a platform's name needs no settings.")],
+    kind: Annotated[Literal["api-json", "csv"] | None, typer.Option("--format", help="Guessed if left out.")] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="CSV: which column holds a field.")
+    ] = None,
+    date_format: Annotated[str | None, typer.Option(help="CSV: how times are written, as %d/%m/%Y %H:%M.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report and show a sample; keep and send nothing.")
+    ] = False,
+) -> None:
+    """Take in an exported history as if it had been polled; what is known already is not sent twice."""
+    from npsbridge.cli.importing import Request, import_archive, pairs
+
+    request = Request(
+        file=file,
+        connection=connection.lower(),
+        format=kind,
+        mapping=pairs(mapping or []),
+        date_format=date_format,
+        dry_run=dry_run,
+    )
+    raise typer.Exit(import_archive(env_file, request))
+
+
+@app.command()
+def trace(
+    key: Annotated[str, typer.Argument(help="A messageId, a response id or an email.")],
+    env_file: EnvFile = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Tell the life of one message, one response or one person."""
+    from npsbridge.cli.trace import show_trace
+
+    show_trace(env_file, key, as_json=json)
+
+
+@outbox.command("list")
+def outbox_list(
+    env_file: EnvFile = None,
+    *,
+    state: Annotated[str | None, typer.Option(help="queued, waiting, held, dead or delivered.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Only this connection.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, newest first.", min=1)] = 100,
+    json: Json = False,
+) -> None:
+    """List deliveries, and records and pages that could not be used (they are dead)."""
+    from npsbridge.cli.outbox import list_deliveries
+
+    list_deliveries(env_file, state=state, connection=connection, limit=limit, as_json=json)
+
+
+@outbox.command("show")
+def outbox_show(
+    delivery: Annotated[int, typer.Argument(help="The id of a delivery, from `outbox list`.")],
+    env_file: EnvFile = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show one delivery with its body."""
+    from npsbridge.cli.outbox import show_delivery
+
+    show_delivery(env_file, delivery, as_json=json)
+
+
+@app.command()
+def sandbox(
+    env_file: NoEnvFile = None,  # noqa: ARG001 - every verb takes it
+    *,
+    delighted_port: Annotated[
+        int, typer.Option(help="Port of the Delighted look-alike; 0: a free one.", min=0, max=65_535)
+    ] = 9101,
+    segment_port: Annotated[
+        int, typer.Option(help="Port of the Segment look-alike; 0: a free one.", min=0, max=65_535)
+    ] = 9102,
+    people: Annotated[int, typer.Option(help="How many people the history has; 0: an empty account.", min=0)] = 300,
+    answer_every: Annotated[
+        float | None, typer.Option(help="Seconds between two new answers or comments, on the average.", min=0.1)
+    ] = None,
+    webhook_url: Annotated[str | None, typer.Option(help="Where Delighted's webhooks go.")] = None,
+) -> None:
+    """Serve only the look-alikes, for people who build against these APIs."""
+    from npsbridge.cli.sandbox import Wanted, run_sandbox
+
+    run_sandbox(
+        Wanted(
+            delighted_port=delighted_port,
+            segment_port=segment_port,
+            people=people,
+            answer_every=answer_every,
+            webhook_url=webhook_url,
+        )
+    )
+
+
+@app.command()
+def schema(env_file: NoEnvFile = None) -> None:  # noqa: ARG001 - every verb takes it
+    """Print the JSON Schema of every call npsbridge emits."""
+    from npsbridge.core.schema import schema_text
+
+    print(schema_text())

@@ -1,0 +1,21 @@
+"""What every loop shares: the memory it works on, and the only ways to time, chance and the operator's eyes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from npsbridge.clock import Clock
+from npsbridge.core.ports import Store
+from npsbridge.engine.board import Board
+from npsbridge.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seams:
+    """Handed to each loop as one."""
+
+    store: Store
+    board: Board
+    clock: Clock
+    metrics: Metrics
+    jitter: Callable[[], float]
+    """Numbers in 0..1 that spread retries."""

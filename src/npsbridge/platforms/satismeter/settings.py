@@ -1,0 +1,67 @@
+"""What an operator can set of a SatisMeter account."""
+
+import re
+from typing import ClassVar
+
+from pydantic import Field, SecretStr, field_validator
+
+from npsbridge.settings import SurveySettings
+
+_PROJECT = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class SatisMeterSettings(SurveySettings):
+    """Settings of one SatisMeter project: an API key is good for one project only."""
+
+    key_fields: ClassVar[tuple[str, ...]] = ("api_key", "project_id")
+
+    api_key: SecretStr | None = Field(
+        None,
+        description="The project's API key (SatisMeter: Settings > Integrations > API); not the write key, which looks "
+        "the same.",
+    )
+    project_id: str | None = Field(
+        None, description="The project's id, 24 letters and digits.", examples=["5f0000000000000000000001"]
+    )
+    write_key: SecretStr | None = Field(None, description="The project's write key; nothing that is read needs it.")
+    base_url: str = Field(
+        "https://app.satismeter.com/api", description="Where SatisMeter's API is, without its /v3 and without /v2."
+    )
+    webhook_token: SecretStr | None = Field(
+        None, description="The secret last part of the webhook's URL; SatisMeter signs nothing."
+    )
+    events: list[str] = Field(
+        default_factory=list,
+        description="JSON: names of the events that are passed on as SatisMeter track events.",
+        examples=['["Order Completed"]'],
+    )
+    overlap: float = Field(
+        900.0,
+        description="How much of the time already read is read again in each round, two pages of it at most; the last "
+        "day is read again every hour.",
+        examples=["15m"],
+    )
+    rate_limit: float = Field(
+        60.0,
+        description="Requests a minute to this account; 0 for no limit. SatisMeter publishes none.",
+        examples=["60"],
+    )
+
+    @field_validator("project_id")
+    @classmethod
+    def _one_step_of_a_path(cls, value: str | None) -> str | None:
+        if value is not None and not _PROJECT.fullmatch(value):
+            raise ValueError("must be letters and digits only, as in the address of the project's pages")
+        return value
+
+    @field_validator("events")
+    @classmethod
+    def _named(cls, value: list[str]) -> list[str]:
+        if not all(name.strip() for name in value):
+            raise ValueError("must not hold an empty name")
+        return value
+
+    @property
+    def authenticates_hooks(self) -> bool:
+        """SatisMeter signs nothing: the secret is the last part of the URL."""
+        return self.webhook_token is not None

@@ -1,0 +1,86 @@
+"""What nobody outside the vendor knows for sure, and what a test wants to be different: one switch each.
+
+The defaults are the reading that the vendor's pages and clients support best; the docstrings name the doubt.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from npsbridge.core.model import Record
+from npsbridge.sandbox.rate import RateLimit
+
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class RetentlyWebhookSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How webhooks travel. Nothing is documented of retries and order, so each is posted once, whatever the answer."""
+
+    drop_every: Count | None = None
+    """Every so many-th one is lost."""
+    copies: Count = 1
+    reorder: Count = 1
+    """Webhooks are collected until there are this many (or none came for a second), then sent in reverse."""
+    timeout: Annotated[float, Meta(gt=0)] = 10.0
+
+
+class RetentlySwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The look-alike's switches; change them while it runs with `RetentlyServer.change_switches`."""
+
+    # --- the account ---------------------------------------------------------------------------------------------
+    standing: Literal["open", "retired", "unauthorized", "forbidden"] = "open"
+    rate_limit: RateLimit | None = RateLimit(requests=150)
+    """Per account; the number is documented."""
+    refusal_body: Literal["envelope", "html", "empty"] = "envelope"
+    """The body of a 429."""
+    retry_after_header: bool = False
+    """Whether a 429 says how long to wait."""
+    has_ping: bool = True
+    """`/ping` is known from one client only."""
+    has_outbox: bool = True
+    """Otherwise the outbox answers 403, as on a plan without it."""
+
+    # --- lists -----------------------------------------------------------------------------------------------------
+    sort: Literal["honoured", "ignored"] = "honoured"
+    """Ignored: always newest first. Nobody has verified that the server sorts as it is asked to."""
+    start_date: Literal["inclusive", "exclusive"] = "inclusive"
+    """`endDate` too."""
+    precision: Literal["milliseconds", "seconds"] = "milliseconds"
+    """What the bounds are compared by."""
+    past_the_end: Literal["empty", "not_found"] = "empty"
+    """A page beyond the last one."""
+    paging_at: Literal["data", "top", "nowhere"] = "data"
+    """Where `page`, `pages`, `limit` and `total` are."""
+    rows_at: Literal["data", "top", "bare"] = "data"
+    """Where lists are: `data.responses`, `responses`, or `data` itself."""
+    templates_at: Literal["templates", "data"] = "templates"
+    """Two connectors disagree."""
+    short_by: Annotated[int, Meta(ge=0)] = 0
+    """So many rows fewer on a page than its `limit` says, though there are more."""
+    tie_order: Literal["id", "shuffled"] = "id"
+    """The order inside one millisecond; shuffled differs from request to request."""
+    visibility_lag: Seconds = 0.0
+    """New answers appear in lists up to this many seconds late, each after its own time."""
+
+    # --- objects ---------------------------------------------------------------------------------------------------
+    metrics_type: Literal["lower", "upper"] = "lower"
+    missing_comment: Literal["null", "empty", "absent"] = "null"
+    one_response: Literal["list", "object"] = "list"
+    """What `/feedback/{id}` answers."""
+    one_customer: Literal["object", "list"] = "object"
+    message_ids: bool = True
+    """Whether rows of the outbox have a `mandrillMessageId`."""
+
+    # --- what is asked of the account --------------------------------------------------------------------------------
+    known_customer: Literal["updated", "exists"] = "updated"
+    """A customer who is there already: updated, or `failed` with the reason `exists` as on the old route."""
+    tags_on_update: Literal["replace", "merge"] = "replace"
+    unknown_unsubscribe: Literal["skipped", "refused"] = "refused"
+    """An unknown email in a batch of opt-outs."""
+    survey_answer: Literal["top", "data"] = "top"
+    """Where `success` and `status` of a survey request are."""
+    inactive_campaign: Literal["refused", "accepted"] = "refused"
+
+    # --- webhooks --------------------------------------------------------------------------------------------------
+    webhooks: RetentlyWebhookSwitches = RetentlyWebhookSwitches()

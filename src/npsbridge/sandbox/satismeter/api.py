@@ -1,0 +1,59 @@
+"""What the routes of all generations share: errors, credentials, the bounds of a stretch of time."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+
+from npsbridge.core import reading
+from npsbridge.core.times import milliseconds
+from npsbridge.errors import BadRecord
+from npsbridge.sandbox.satismeter.project import Project
+from npsbridge.sandbox.satismeter.records import SurveyResponse
+
+DEFAULT_DAYS = 30
+DAY = 86_400_000
+
+
+class ApiError(Exception):
+    """An answer that refuses."""
+
+    def __init__(self, status: HTTPStatus, title: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        self.status = status
+        self.title = title or status.phrase
+        self.headers = dict(headers or {})
+        super().__init__(self.title)
+
+
+def key_given(request: web.Request) -> str | None:
+    """The key of `Bearer`, of `Basic` as the user name, or of the old header `AuthKey`."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    return request.headers.get("AuthKey")
+
+
+def listed(request: web.Request, project: Project) -> list[SurveyResponse]:
+    """The responses between `startDate` and `endDate`, oldest first; without them, the last 30 days."""
+    now = int(project.now() * 1000)
+    since = _instant(request, "startDate", now - DEFAULT_DAYS * DAY)
+    until = _instant(request, "endDate", now)
+    inset = 1 if project.switches.bounds == "exclusive" else 0
+    return project.responses.between(since + inset, until - inset, is_shuffled=project.switches.tie_order == "shuffled")
+
+
+def _instant(request: web.Request, name: str, otherwise: int) -> int:
+    given = request.query.get(name)
+    if given is None:
+        return otherwise
+    try:
+        return milliseconds(reading.instant(int(given) if given.isdigit() else given, f"/{name}"))
+    except BadRecord as error:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"Invalid {name}") from error

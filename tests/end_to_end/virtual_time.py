@@ -1,0 +1,102 @@
+"""Time that jumps to the next timer when nothing is left to do, and stands still while the store's threads work.
+
+`looptime` makes the event loop's clock jump; it cannot know of threads, which need a moment of real time. So the store
+is watched: while one of its calls is under way, the loop waits for it in real time instead. Sockets need none of this,
+because both ends are in the same loop.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self, cast
+
+import pytest
+
+from npsbridge.clock import Clock
+from npsbridge.core.ports import Store
+from npsbridge.store import open_store
+
+EPOCH = 1_775_001_600.0
+"""When virtual time begins: 2026-04-01T00:00:00Z."""
+PATIENCE = 20.0
+"""Seconds of real time that one call of the store may take."""
+
+
+class VirtualTime:
+    """The virtual clock of one test, which must be marked with `looptime`."""
+
+    def __init__(self) -> None:
+        self._loop: Any = asyncio.get_running_loop()
+        if not getattr(self._loop, "looptime_on", False):
+            raise RuntimeError("mark the test with @pytest.mark.looptime")
+        self._busy = 0
+
+    def now(self) -> float:
+        """Wall time, seconds since 1970."""
+        return EPOCH + float(self._loop.time())
+
+    def clock(self) -> Clock:
+        """The same for the daemon."""
+        return Clock(wall=self.now)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """While a thread works."""
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+
+    @classmethod
+    @contextmanager
+    def installed(cls) -> Iterator[Self]:
+        """Virtual time for a block: the loop's selector asks us, the daemon's store tells us."""
+        time = cls()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(time._loop._selector, "select", time._selecting(time._loop._selector))
+            patch.setattr("npsbridge.app.ladder.open_store", time._opening(open_store))
+            # No other process writes here, and to look for its writes every second of a virtual day takes long.
+            patch.setattr("npsbridge.engine.upkeep.LOOK_EVERY", 3600.0)
+            yield time
+
+    def _selecting(self, selector: Any) -> Callable[[float | None], Any]:
+        jumping, waiting = selector.select, type(selector).select
+
+        def select(timeout: float | None) -> Any:
+            if self._busy and timeout != 0:
+                return waiting(selector, PATIENCE)
+            return jumping(timeout)
+
+        return select
+
+    def _opening(self, open_it: Callable[..., Any]) -> Callable[..., Any]:
+        @asynccontextmanager
+        async def opening(*arguments: Any, **options: Any) -> AsyncIterator[Store]:
+            store = open_it(*arguments, **options)
+            with self.standing_still():
+                opened = await store.__aenter__()
+            try:
+                yield cast("Store", _Watched(opened, self))
+            finally:
+                with self.standing_still():
+                    await store.__aexit__(None, None, None)
+
+        return opening
+
+
+class _Watched:
+    """A store whose calls let time stand still."""
+
+    def __init__(self, store: Store, time: VirtualTime) -> None:
+        self._store = store
+        self._time = time
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        async def call(*arguments: Any, **options: Any) -> Any:
+            with self._time.standing_still():
+                return await method(*arguments, **options)
+
+        return call

@@ -1,0 +1,83 @@
+"""Which loops a daemon has, and how they start and stop."""
+
+import asyncio
+
+import anyio
+import pytest
+
+from npsbridge.app.loops import Loops, make_loops
+from npsbridge.app.parts import Parts
+from npsbridge.core.outcome import Delivered
+from npsbridge.errors import StoreError
+from npsbridge.platforms import settings_classes
+from npsbridge.settings import load
+from unit.engine.doubles import MemoryStore, ScriptedDestination, ScriptedSource, a_delivery, seams_of
+
+SETTINGS = load(settings_classes(), environ={})
+
+
+class Hanging(ScriptedDestination):
+    """Takes so many seconds for a batch."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(Delivered())
+        self.seconds = seconds
+
+    async def deliver(self, batch):  # type: ignore[no-untyped-def] # as the one it overrides
+        await asyncio.sleep(self.seconds)
+        return await super().deliver(batch)
+
+
+def loops_of(store: MemoryStore, parts: Parts) -> Loops:
+    return make_loops(SETTINGS, parts, seams_of(store))
+
+
+def test_there_is_a_loop_for_every_part() -> None:
+    loops = loops_of(MemoryStore(), Parts(sources=[ScriptedSource()], sinks=[ScriptedDestination()]))
+    assert set(loops.feeding) == {"purge", "listen", "router", "poll shop"}
+    assert set(loops.lanes) == {"forward sink"}
+
+
+def test_without_a_sink_nothing_is_routed() -> None:
+    loops = loops_of(MemoryStore(), Parts())
+    assert set(loops.feeding) == {"purge", "listen"}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("takes", "delivered", "ends_at"), [(3.0, 1, 3.0), (100.0, 0, 11.0)])
+async def test_i18_attempts_under_way_get_their_time_and_no_more(takes: float, delivered: int, ends_at: float) -> None:
+    store = MemoryStore()
+    store.owed = {1: a_delivery(1)}
+    loops = loops_of(store, Parts(sinks=[Hanging(takes)]))
+    async with anyio.create_task_group() as group:
+        loops.start_lanes(group)
+        await asyncio.sleep(1)
+        loops.stop_lanes(group, within=10.0)
+    assert len(store.settlements) == delivered
+    assert asyncio.get_running_loop().time() == ends_at
+
+
+@pytest.mark.looptime
+async def test_f4_a_loop_that_fails_is_counted_under_its_name() -> None:
+    store = MemoryStore()
+    loops = loops_of(store, Parts(sources=[ScriptedSource([ValueError("a mistake of ours")])], sinks=[]))
+    async with anyio.create_task_group() as group:
+        loops.start_feeding(group)
+        await asyncio.sleep(10)
+        group.cancel_scope.cancel()
+    sample = loops.seams.metrics.registry.get_sample_value
+    assert sample("npsbridge_task_restarts_total", {"task": "poll shop"}) == 1
+
+
+@pytest.mark.looptime
+async def test_f7_a_failing_disk_ends_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail() -> bool:
+        raise StoreError("the disk failed")
+
+    store = MemoryStore()
+    monkeypatch.setattr(store, "changed_elsewhere", fail)
+    loops = loops_of(store, Parts(sources=[ScriptedSource()], sinks=[ScriptedDestination()]))
+    with pytest.raises(ExceptionGroup) as raised:
+        async with anyio.create_task_group() as group:
+            loops.start_feeding(group)
+    assert raised.group_contains(StoreError, match="the disk failed")

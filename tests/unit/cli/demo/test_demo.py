@@ -1,0 +1,126 @@
+"""The whole demo: in virtual time, in trouble, and as a newcomer starts it."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from end_to_end.virtual_time import VirtualTime
+from npsbridge.cli import demo
+from npsbridge.cli.demo import Disagreement, perform
+from npsbridge.cli.demo.script import Unheard
+from npsbridge.cli.demo.stage import Pace, Stage, open_stage
+from npsbridge.clock import Clock
+from npsbridge.sandbox import Answer
+from unit.cli.commands import command, started
+
+FEW = Pace(people=60)
+OWN_SETTINGS = {"NPSBRIDGE_STORE_URL": "nonsense", "NPSBRIDGE_LISTEM": "x", "NPSBRIDGE_DELIGHTED__API_KEY": "the-real"}
+
+
+async def performed(folder: Path, pace: Pace = FEW) -> int:
+    """The demo in virtual time."""
+    with VirtualTime.installed() as time:
+        return await perform(folder, pace=pace, clock=time.clock())
+
+
+def meddled(monkeypatch: pytest.MonkeyPatch, change: Callable[[Stage], None]) -> None:
+    """Let something be done to the stage before the script plays on it."""
+
+    @contextlib.asynccontextmanager
+    async def open_changed(folder: Path, pace: Pace, clock: Clock) -> AsyncIterator[Stage]:
+        async with open_stage(folder, pace, clock) as stage:
+            change(stage)
+            yield stage
+
+    monkeypatch.setattr(demo, "open_stage", open_changed)
+
+
+@pytest.mark.looptime
+async def test_the_demo_ends_with_0_when_both_ends_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await performed(tmp_path) == 0
+    shown = capsys.readouterr()
+    assert "DIFFERS" not in shown.out
+    assert "Set up in five minutes" in shown.out
+    assert "\x1b" not in shown.out + shown.err
+
+
+@pytest.mark.looptime
+async def test_every_scene_of_the_demo_is_told_with_its_outcome(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await performed(tmp_path)
+    told = capsys.readouterr().out.partition("What is true")[0].splitlines()
+    begun = [number for number, line in enumerate(told) if line.endswith(" ...")]
+    assert len(begun) == 7
+    assert all(any(line.startswith("  ") for line in told[number + 1 : number + 5]) for number in begun)
+
+
+@pytest.mark.looptime
+async def test_the_demo_does_not_read_the_settings_of_a_real_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in OWN_SETTINGS.items():
+        monkeypatch.setenv(name, text)
+    assert await performed(tmp_path) == 0
+
+
+@pytest.mark.looptime
+async def test_a_demo_that_keeps_running_says_where_to_look_and_ends_when_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.get_running_loop().call_later(120, signal.raise_signal, signal.SIGTERM)
+    with VirtualTime.installed() as time:
+        assert await perform(tmp_path, keep_running=True, pace=FEW, clock=time.clock()) == 0
+    shown = capsys.readouterr().out
+    assert "/healthz" in shown
+    assert "/__sim/state" in shown
+
+
+@pytest.mark.looptime
+async def test_the_demo_fails_when_segment_has_heard_something_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def double(stage: Stage) -> None:
+        stage.sandbox.segment.drop_counts["duplicate"] += 1
+
+    meddled(monkeypatch, double)
+    with pytest.raises(Disagreement, match="calls doubled or refused: 0 at Delighted, 1 at Segment") as failed:
+        await performed(tmp_path)
+    assert failed.value.exit_code == 70
+
+
+@pytest.mark.looptime
+async def test_the_demo_fails_when_nothing_gets_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    meddled(monkeypatch, lambda stage: stage.sandbox.segment.faults.add(Answer(status=503), times=None))
+    with pytest.raises(Unheard, match="not all of it came through in 40 s") as failed:
+        await performed(tmp_path)
+    assert failed.value.exit_code == 70
+
+
+# --- as it is started -------------------------------------------------------------------------------------------
+
+
+def traces(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
+
+
+@pytest.mark.slow
+async def test_the_demo_of_the_newcomer_ends_by_itself_with_0_and_leaves_nothing(tmp_path: Path) -> None:
+    ended = await command("demo", environ={"TMPDIR": str(tmp_path), **OWN_SETTINGS})
+    assert ended.code == 0, ended.err
+    assert "NPS" in ended.out
+    assert "DIFFERS" not in ended.out
+    assert traces(tmp_path) == []
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+async def test_a_demo_that_is_interrupted_says_so_and_leaves_nothing(tmp_path: Path, by: signal.Signals) -> None:
+    async with started("demo", environ={"TMPDIR": str(tmp_path)}) as playing:
+        await playing.line_with("the history")
+        ended = await playing.end(by)
+    assert (ended.code, ended.err) == (130, "Interrupted. Nothing is left behind.\n")
+    assert traces(tmp_path) == []

@@ -1,0 +1,41 @@
+"""The demo in a pipe."""
+
+import io
+
+import pytest
+
+from npsbridge.cli.demo.log_tail import LogTail
+from npsbridge.cli.demo.plain import PlainScreen
+from npsbridge.cli.demo.story import Story
+from unit.cli.demo.examples import view
+
+
+def test_the_history_is_told_by_quarters(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = PlainScreen(Story())
+    for percent in range(0, 101, 5):
+        screen.show(view(progress=percent / 100, read=percent))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == [f"history {part}%" for part in (25, 50, 75, 100)]
+
+
+def test_what_happens_is_told_when_it_begins_and_when_it_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    story = Story()
+    PlainScreen(story).open()
+    with story.beat("Segment is away") as beat:
+        beat.outcome = "nothing lost"
+    assert capsys.readouterr().out.splitlines()[1:] == ["Segment is away ...", "  nothing lost"]
+
+
+def test_the_log_is_kept_to_its_last_lines() -> None:
+    log = LogTail()
+    for number in range(10):
+        log.write(f"line {number}\n")
+    assert list(log.lines) == ["line 7", "line 8", "line 9"]
+
+
+def test_a_log_that_is_handed_on_is_not_kept() -> None:
+    out = io.StringIO()
+    log = LogTail(forward_to=out)
+    log.write("line\n")
+    log.flush()
+    assert (out.getvalue(), list(log.lines)) == ("line\n", [])

@@ -1,0 +1,192 @@
+"""What the loops are tested against: a store in lists, a source and a destination that do as they are told."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from npsbridge.clock import Clock
+from npsbridge.core.model import Delivery, Emission, PlannedDelivery, State
+from npsbridge.core.outcome import Delivered, Outcome
+from npsbridge.core.ports import (
+    Arrival,
+    Health,
+    JournalEntry,
+    Page,
+    Recall,
+    RememberedResponse,
+    Routing,
+    Settlement,
+    Shelved,
+    Store,
+)
+from npsbridge.engine.board import Board
+from npsbridge.engine.seams import Seams
+from npsbridge.errors import StoreFull
+from npsbridge.metrics import Metrics
+
+NOW = 1_775_001_600_000
+"""2026-04-01T00:00:00Z, in milliseconds."""
+
+
+class MemoryStore:
+    """As much of a store as the loops ask for; what it was told stands in its lists."""
+
+    def __init__(self) -> None:
+        self.full: set[str] = set()
+        """Names of methods that find no room."""
+        self.facts_noted: dict[str, str] = {}
+        self.health_noted: list[Health] = []
+        self.checkpoints: dict[str, bytes] = {}
+        self.arrivals: list[Arrival] = []
+        self.entries: list[JournalEntry] = []
+        self.held: list[RememberedResponse] = []
+        self.routings: list[Routing] = []
+        self.shelf: list[Shelved] = []
+        self.owed: dict[int, Delivery] = {}
+        self.settlements: list[Settlement] = []
+        self.purged: list[int] = []
+        self.changes: list[bool] = []
+
+    def _room(self, name: str) -> None:
+        if name in self.full:
+            raise StoreFull("no room")
+
+    async def facts(self) -> Mapping[str, str]:
+        return self.facts_noted
+
+    async def note_fact(self, name: str, value: str) -> None:
+        self._room("note_fact")
+        self.facts_noted[name] = value
+
+    async def note_health(self, health: Health) -> None:
+        self._room("note_health")
+        self.health_noted.append(health)
+
+    async def checkpoint(self, connection: str) -> bytes | None:
+        return self.checkpoints.get(connection)
+
+    async def append(self, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None) -> None:
+        self._room("append")
+        self.arrivals += arrivals
+        if checkpoint is not None:
+            self.checkpoints[checkpoint[0]] = checkpoint[1]
+
+    async def shelve(self, item: Shelved) -> None:
+        self._room("shelve")
+        self.shelf.append(item)
+
+    async def unrouted(self, limit: int) -> list[JournalEntry]:
+        return self.entries[:limit]
+
+    async def recall(self, connection: str, **_: Any) -> Recall:
+        assert connection
+        return Recall()
+
+    async def commit_routing(self, routings: Sequence[Routing]) -> None:
+        self._room("commit_routing")
+        self.routings += routings
+        routed = {routing.journal_id for routing in routings}
+        self.entries = [entry for entry in self.entries if entry.id not in routed]
+        if None in routed:
+            self.held = []
+
+    async def settled_responses(self, *, now: int, limit: int) -> list[RememberedResponse]:
+        return [one for one in self.held if (one.settle_at or 0) <= now][:limit]
+
+    async def next_settle(self) -> int | None:
+        return min((one.settle_at or 0 for one in self.held), default=None)
+
+    async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:
+        ready = [
+            one
+            for one in self.owed.values()
+            if one.connection == connection and one.id > after and (one.next_attempt_at or 0) <= now
+        ]
+        return ready[:limit]
+
+    async def next_due(self, connection: str) -> int | None:
+        due = [one.next_attempt_at for one in self.owed.values() if one.connection == connection]
+        return min((at for at in due if at is not None), default=None)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        self._room("settle")
+        self.settlements += settlements
+        for one in settlements:
+            if one.state in {State.WAITING, State.QUEUED}:
+                changed = {"state": one.state, "next_attempt_at": one.next_attempt_at}
+                self.owed[one.id] = msgspec.structs.replace(self.owed[one.id], **changed)
+            else:
+                del self.owed[one.id]
+
+    async def purge(self, *, now: int, **_: Any) -> int:
+        self._room("purge")
+        assert now
+        return self.purged.pop() if self.purged else 0
+
+    async def changed_elsewhere(self) -> bool:
+        return self.changes.pop() if self.changes else False
+
+
+def seams_of(store: MemoryStore, wall: Callable[[], float] = lambda: NOW / 1000) -> Seams:
+    """What the loops share, around a store; chance is always a half."""
+    clock, kept = Clock(wall=wall), cast("Store", store)
+    return Seams(store=kept, board=Board(kept, clock), clock=clock, metrics=Metrics(), jitter=lambda: 0.5)
+
+
+class ScriptedSource:
+    """Each round gives what the script says: pages, or an error at the end of some."""
+
+    connection = "shop"
+    poll_interval = 60.0
+
+    def __init__(self, *rounds: Sequence[Page | Exception]) -> None:
+        self.rounds = list(rounds)
+        self.checkpoints: list[bytes | None] = []
+
+    async def read(self, checkpoint: bytes | None) -> AsyncIterator[Page]:
+        self.checkpoints.append(checkpoint)
+        for step in self.rounds.pop(0) if self.rounds else []:
+            if isinstance(step, Exception):
+                raise step
+            yield step
+
+
+class ScriptedDestination:
+    """Answers each batch with the next outcomes of the script, the last ones for ever."""
+
+    connection = "sink"
+
+    def __init__(self, *outcomes: Outcome, batch_limit: int = 10, rate_limit: float = 0.0) -> None:
+        self.outcomes = list(outcomes) or [Delivered()]
+        self.batch_limit = batch_limit
+        self.rate_limit = rate_limit
+        self.batches: list[list[int]] = []
+
+    def plan(self, emission: Emission) -> list[PlannedDelivery]:
+        return [
+            PlannedDelivery(
+                connection=self.connection, person="p", kind=kind, message_id=f"{emission.response.id}-{kind}", body=b""
+            )
+            for kind in emission.kinds
+        ]
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        self.batches.append([delivery.id for delivery in batch])
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        return [outcome] * len(batch)
+
+
+def a_delivery(number: int, *, due: int | None = None, created_at: int = NOW) -> Delivery:
+    """Something owed to the sink."""
+    return Delivery(
+        id=number,
+        connection="sink",
+        person=f"p{number}",
+        kind="submit",
+        message_id=f"m{number}",
+        body=b"{}",
+        state=State.QUEUED if due is None else State.WAITING,
+        created_at=created_at,
+        next_attempt_at=due,
+    )

@@ -1,0 +1,92 @@
+"""The state of every connection: what is shown, told once, and noted."""
+
+import pytest
+
+from end_to_end.harness import log_kept
+from npsbridge.engine.board import Board, Condition, Direction
+from unit.engine.doubles import MemoryStore, seams_of
+
+PULL, FORWARD = Direction.PULL, Direction.FORWARD
+
+
+def a_board(store: MemoryStore) -> Board:
+    return seams_of(store).board
+
+
+async def test_a_change_is_told_and_noted_and_its_repetition_is_not() -> None:
+    store = MemoryStore()
+    board = a_board(store)
+    with log_kept() as told:
+        for reason in ("HTTP 500", "HTTP 502"):
+            await board.note("shop", PULL, Condition.RETRYING, reason=reason)
+    assert [(line.level, line.extra["reason"]) for line in told] == [("WARNING", "HTTP 500")]
+    assert [(health.state, health.reason) for health in store.health_noted] == [("retrying", "HTTP 500")]
+
+
+async def test_the_reason_that_is_shown_is_the_latest() -> None:
+    board = a_board(MemoryStore())
+    for reason in ("HTTP 500", "HTTP 502"):
+        await board.note("shop", PULL, Condition.RETRYING, reason=reason)
+    assert [line.reason for line in board.lines()] == ["HTTP 502"]
+
+
+async def test_a_repetition_does_not_move_the_beginning() -> None:
+    moments = iter([1.0, 2.0, 3.0])
+    board = seams_of(MemoryStore(), wall=lambda: next(moments)).board
+    for _ in range(3):
+        await board.note("shop", PULL, Condition.RETRYING)
+    assert [line.since for line in board.lines()] == [1000]
+
+
+@pytest.mark.parametrize(
+    ("condition", "level", "status"),
+    [
+        (Condition.WAITING_FOR_DATA, "INFO", "pass"),
+        (Condition.BACKFILLING, "INFO", "pass"),
+        (Condition.CONNECTED, "INFO", "pass"),
+        (Condition.RETRYING, "WARNING", "warn"),
+        (Condition.PAUSED, "ERROR", "fail"),
+        (Condition.RETIRED, "WARNING", "warn"),
+    ],
+)
+async def test_each_state_has_its_level_and_its_status(condition: Condition, level: str, status: str) -> None:
+    board = a_board(MemoryStore())
+    with log_kept() as told:
+        await board.note("shop", PULL, condition, reason="why")
+    assert [line.level for line in told] == [level]
+    assert board.status == status
+
+
+async def test_the_end_of_an_outage_says_how_long_it_was() -> None:
+    moments = iter([10.0, 130.0])
+    board = seams_of(MemoryStore(), wall=lambda: next(moments)).board
+    with log_kept() as told:
+        await board.note("shop", PULL, Condition.PAUSED, reason="key")
+        await board.note("shop", PULL, Condition.CONNECTED)
+    assert told[-1].level == "INFO"
+    assert (told[-1].extra["was"], told[-1].extra["seconds"]) == ("paused", 120)
+
+
+async def test_the_worst_line_decides() -> None:
+    board = a_board(MemoryStore())
+    assert board.status == "pass"
+    for name, condition in [("a", Condition.CONNECTED), ("b", Condition.RETRYING), ("c", Condition.PAUSED)]:
+        await board.note(name, FORWARD, condition)
+    assert board.status == "fail"
+
+
+async def test_both_directions_of_a_connection_have_their_own_line() -> None:
+    board = a_board(MemoryStore())
+    await board.note("shop", PULL, Condition.PAUSED)
+    await board.note("shop", FORWARD, Condition.CONNECTED)
+    assert [line.condition for line in board.lines()] == [Condition.PAUSED, Condition.CONNECTED]
+    assert board.find("shop", FORWARD) is board.lines()[1]
+    assert board.find("other", FORWARD) is None
+
+
+async def test_f6_a_full_store_does_not_keep_a_state_from_being_shown() -> None:
+    store = MemoryStore()
+    store.full = {"note_health"}
+    board = a_board(store)
+    await board.note("shop", PULL, Condition.RETRYING)
+    assert board.status == "warn"

@@ -1,0 +1,208 @@
+"""One lane: claim, attempt, record, and rest as long as it takes."""
+
+import asyncio
+
+import pytest
+
+from end_to_end.harness import log_kept
+from npsbridge.core.model import State
+from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
+from npsbridge.engine.bell import Bell
+from npsbridge.engine.board import Condition, Direction
+from npsbridge.engine.dispatch import HELD_UP_PAUSE, Lane
+from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, a_delivery, seams_of
+
+pytestmark = pytest.mark.looptime
+
+
+class Line:
+    """A lane over a scripted destination, on virtual time."""
+
+    def __init__(
+        self,
+        *outcomes: Outcome,
+        owed: int = 3,
+        batch_limit: int = 10,
+        rate_limit: float = 0.0,
+        give_up_after: float = 1e9,
+    ) -> None:
+        self.store = MemoryStore()
+        self.store.owed = {number: a_delivery(number) for number in range(1, owed + 1)}
+        self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + self.time)
+        self.bell = Bell()
+        self.destination = ScriptedDestination(*outcomes, batch_limit=batch_limit, rate_limit=rate_limit)
+        self.lane = Lane(self.destination, self.seams, bell=self.bell, give_up_after=give_up_after)
+
+    @property
+    def time(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    @property
+    def state(self) -> Condition | None:
+        line = self.seams.board.find("sink", Direction.FORWARD)
+        return line.condition if line else None
+
+    @property
+    def states(self) -> list[State]:
+        return [one.state for one in self.store.settlements]
+
+
+async def test_a_batch_is_attempted_in_order_and_settled() -> None:
+    made = Line()
+    await made.lane.step()
+    assert made.destination.batches == [[1, 2, 3]]
+    assert made.states == [State.DELIVERED] * 3
+    assert made.state is Condition.CONNECTED
+
+
+async def test_no_batch_is_larger_than_the_destination_takes() -> None:
+    made = Line(owed=5, batch_limit=2)
+    for _ in range(3):
+        await made.lane.step()
+    assert made.destination.batches == [[1, 2], [3, 4], [5]]
+
+
+async def test_the_first_delivery_is_remembered_for_ever() -> None:
+    made = Line()
+    await made.lane.step()
+    assert made.store.facts_noted == {"first_delivery_at:sink": str(NOW)}
+
+
+async def test_i7_no_window_of_a_second_holds_more_than_the_rate() -> None:
+    made = Line(owed=6, batch_limit=2, rate_limit=2)
+    for _ in range(3):
+        await made.lane.step()
+    assert made.time == 2.0
+
+
+async def test_i6_a_rejected_delivery_is_dead_and_told_by_name() -> None:
+    made = Line(Rejected(reason="too large"), owed=1)
+    with log_kept("ERROR") as told:
+        await made.lane.step()
+    assert [(one.state, one.reason) for one in made.store.settlements] == [(State.DEAD, "too large")]
+    assert [(line.extra["message_id"], line.extra["reason"]) for line in told] == [("m1", "too large")]
+
+
+async def test_a_delivery_in_doubt_is_held() -> None:
+    made = Line(Unknown(reason="no answer"), owed=1)
+    await made.lane.step()
+    assert made.states == [State.HELD]
+
+
+async def test_trouble_of_the_connection_writes_nothing_and_rests_longer_and_longer() -> None:
+    made = Line(RetryLater(reason="HTTP 503"))
+    rests = []
+    for _ in range(4):
+        began = made.time
+        await made.lane.step()
+        rests.append(made.time - began)
+    assert made.store.settlements == []
+    assert rests == [0.5, 0.75, 1.5, 3.0]
+    assert made.state is Condition.RETRYING
+
+
+async def test_f22_the_destinations_wish_counts_but_never_means_at_once() -> None:
+    made = Line(RetryLater(reason="HTTP 429", after=20.0), RetryLater(reason="HTTP 429", after=0.0))
+    await made.lane.step()
+    assert made.time == 20.0
+    await made.lane.step()
+    assert made.time == 20.5
+
+
+async def test_f23_a_refused_key_pauses_and_says_why() -> None:
+    made = Line(Paused(reason="HTTP 401; check KEY"), Delivered())
+    await made.lane.step()
+    assert (made.state, made.store.settlements) == (Condition.PAUSED, [])
+    await made.lane.step()
+    await made.lane.step()
+    assert made.states == [State.DELIVERED] * 3
+    assert made.state is Condition.CONNECTED
+
+
+async def test_a_delivery_that_fails_by_itself_waits_alone() -> None:
+    made = Line(RetryLater(reason="choked", blame=Blame.DELIVERY), Delivered(), owed=1)
+    await made.lane.step()
+    assert made.states == [State.WAITING]
+    assert made.state is Condition.WAITING_FOR_DATA
+    await made.lane.step()
+    await made.lane.step()
+    assert made.states == [State.WAITING, State.DELIVERED]
+
+
+async def test_f28_what_is_too_old_is_given_up() -> None:
+    made = Line(RetryLater(reason="HTTP 503"), owed=1, give_up_after=60)
+    made.store.owed = {1: a_delivery(1, created_at=NOW - 61_000)}
+    await made.lane.step()
+    assert made.states == [State.DEAD]
+
+
+async def test_without_work_it_sleeps_until_something_is_due() -> None:
+    made = Line(owed=0)
+    made.store.owed = {1: a_delivery(1, due=NOW + 90_000)}
+    await made.lane.step()
+    assert made.time == 90.0
+    await made.lane.step()
+    assert made.states == [State.DELIVERED]
+
+
+async def test_without_work_it_sleeps_until_the_bell_rings() -> None:
+    made = Line(owed=0)
+    asyncio.get_running_loop().call_later(7, made.bell.ring)
+    await made.lane.step()
+    assert made.time == 7.0
+
+
+async def test_what_is_due_but_held_up_does_not_keep_the_processor_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Line(owed=0)
+    made.store.owed = {1: a_delivery(1, due=NOW - 5000)}
+
+    async def nothing(*_: object, **__: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(made.store, "claim", nothing)
+    await made.lane.step()
+    assert made.time == HELD_UP_PAUSE
+
+
+async def test_f6_what_was_sent_is_recorded_as_soon_as_there_is_room() -> None:
+    made = Line()
+    made.store.full = {"settle"}
+    asyncio.get_running_loop().call_later(12, made.store.full.clear)
+    await made.lane.step()
+    assert made.destination.batches == [[1, 2, 3]]
+    assert made.states == [State.DELIVERED] * 3
+
+
+async def test_a_retired_destination_ends_the_lane() -> None:
+    made = Line(Retired(reason="HTTP 410"))
+    await made.lane.run()
+    assert made.state is Condition.RETIRED
+    assert len(made.store.owed) == 3
+
+
+@pytest.mark.parametrize("outcome", [Delivered(), RetryLater(reason="HTTP 503", after=300.0), Paused(reason="key")])
+async def test_a_lane_stops_promptly_whatever_it_waits_for(outcome: Outcome) -> None:
+    made = Line(outcome)
+    asyncio.get_running_loop().call_later(5, made.lane.stop)
+    await made.lane.run()
+    assert made.time == 5.0
+
+
+async def test_a_lane_that_is_told_to_stop_while_it_waits_for_its_turn_sends_nothing_more() -> None:
+    made = Line(owed=4, batch_limit=2, rate_limit=0.1)
+    asyncio.get_running_loop().call_later(5, made.lane.stop)
+    await made.lane.run()
+    assert made.destination.batches == [[1, 2]]
+    assert made.time == 5.0
+
+
+async def test_every_attempt_is_a_figure() -> None:
+    made = Line(RetryLater(reason="HTTP 503"), Delivered())
+    for _ in range(2):
+        await made.lane.step()
+    sample = made.seams.metrics.registry.get_sample_value
+    counted = {
+        result: sample("npsbridge_deliveries_total", {"connection": "sink", "result": result})
+        for result in ("retry", "delivered")
+    }
+    assert counted == {"retry": 3, "delivered": 3}

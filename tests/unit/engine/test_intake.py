@@ -1,0 +1,96 @@
+"""The door: what is new is journaled with its checkpoint, what is known costs nothing."""
+
+import orjson
+import pytest
+
+from npsbridge.core.ports import Origin, Page
+from npsbridge.engine.bell import Bell
+from npsbridge.engine.intake import REMEMBERED, Intake
+from npsbridge.errors import StoreFull
+from unit.engine.doubles import NOW, MemoryStore, seams_of
+
+
+def page(*records: bytes, checkpoint: bytes = b"1", backfilling: bool = False) -> Page:
+    return Page(records=list(records), checkpoint=checkpoint, backfilling=backfilling)
+
+
+async def test_a_page_is_journaled_with_its_checkpoint_and_rings() -> None:
+    store, bell = MemoryStore(), Bell()
+    assert await Intake(seams_of(store), bell).page("shop", page(b'{"id":1}', b'{"id":2}')) == 2
+    [arrival] = store.arrivals
+    assert orjson.loads(arrival.body) == [{"id": 1}, {"id": 2}]
+    assert (arrival.connection, arrival.origin, arrival.count) == ("shop", Origin.POLL, 2)
+    assert arrival.received_at == NOW
+    assert store.checkpoints == {"shop": b"1"}
+    assert await bell.wait(0)
+
+
+async def test_history_is_journaled_as_such() -> None:
+    store = MemoryStore()
+    await Intake(seams_of(store), Bell()).page("shop", page(b"{}", backfilling=True))
+    assert store.arrivals[0].origin is Origin.BACKFILL
+
+
+async def test_a_record_that_came_before_is_left_out() -> None:
+    store = MemoryStore()
+    intake = Intake(seams_of(store), Bell())
+    await intake.page("shop", page(b'{"id":1}'))
+    assert await intake.page("shop", page(b'{"id":1}', b'{"id":2}', checkpoint=b"2")) == 1
+    assert store.arrivals[1].body == b'[{"id":2}]'
+
+
+async def test_the_same_record_of_another_connection_is_new() -> None:
+    store = MemoryStore()
+    intake = Intake(seams_of(store), Bell())
+    await intake.page("shop", page(b"{}"))
+    assert await intake.page("other", page(b"{}")) == 1
+
+
+async def test_a_record_that_stands_twice_on_a_page_is_taken_once() -> None:
+    store = MemoryStore()
+    assert await Intake(seams_of(store), Bell()).page("shop", page(b"{}", b"{}")) == 1
+
+
+async def test_nothing_new_writes_nothing() -> None:
+    store, bell = MemoryStore(), Bell()
+    intake = Intake(seams_of(store), bell)
+    await intake.page("shop", page(b"{}"))
+    await bell.wait(0)
+    store.full = {"append"}
+    assert await intake.page("shop", page(b"{}")) == 0
+    assert not await bell.wait(0)
+
+
+async def test_a_checkpoint_that_moves_alone_is_kept() -> None:
+    store = MemoryStore()
+    intake = Intake(seams_of(store), Bell())
+    await intake.page("shop", page(checkpoint=b"1"))
+    await intake.page("shop", page(checkpoint=b"2"))
+    assert store.checkpoints == {"shop": b"2"}
+    assert store.arrivals == []
+
+
+async def test_f6_what_found_no_room_is_new_the_next_time() -> None:
+    store = MemoryStore()
+    intake = Intake(seams_of(store), Bell())
+    store.full = {"append"}
+    with pytest.raises(StoreFull):
+        await intake.page("shop", page(b"{}"))
+    store.full = set()
+    assert await intake.page("shop", page(b"{}")) == 1
+
+
+async def test_what_is_remembered_has_a_limit() -> None:
+    store = MemoryStore()
+    intake = Intake(seams_of(store), Bell())
+    await intake.page("shop", page(b"first"))
+    await intake.page("shop", page(*(b"%d" % number for number in range(REMEMBERED))))
+    assert await intake.page("shop", page(b"first", b"%d" % (REMEMBERED - 1))) == 1
+
+
+async def test_a_webhook_is_journaled_without_a_checkpoint() -> None:
+    store, bell = MemoryStore(), Bell()
+    await Intake(seams_of(store), bell).webhook("shop", [b'{"id":1}'])
+    assert [(arrival.origin, arrival.count) for arrival in store.arrivals] == [(Origin.WEBHOOK, 1)]
+    assert store.checkpoints == {}
+    assert await bell.wait(0)

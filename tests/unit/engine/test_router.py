@@ -1,0 +1,167 @@
+"""From the journal to the outbox, in order, run by run."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from end_to_end.harness import log_kept
+from npsbridge.core.model import Respondent, Response
+from npsbridge.core.ports import JournalEntry, Origin, RememberedResponse
+from npsbridge.core.route import Rules
+from npsbridge.engine.bell import Bell
+from npsbridge.engine.router import FULL_DISK_PAUSE, RECORDS, Desk, Router, runs
+from npsbridge.errors import BadRecord
+from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, seams_of
+
+ANSWERED = datetime.fromtimestamp(NOW / 1000, UTC) - timedelta(days=1)
+
+
+def a_response(number: str, connection: str = "shop") -> Response:
+    return Response(
+        platform="delighted",
+        connection=connection,
+        id=number,
+        survey_type="nps",
+        score=9,
+        created_at=ANSWERED,
+        person=Respondent(id=number, email=f"{number}@example.org"),
+    )
+
+
+def parse(connection: str, record: bytes) -> Response:
+    """A record is its own id; 0 is a bad one."""
+    if record == b"0":
+        raise BadRecord("/id", "is 0")
+    return a_response(record.decode(), connection)
+
+
+def an_entry(number: int, *records: int, connection: str = "shop", count: int | None = None) -> JournalEntry:
+    return JournalEntry(
+        id=number,
+        connection=connection,
+        origin=Origin.POLL,
+        body=b"[" + b",".join(b"%d" % record for record in records) + b"]",
+        count=len(records) if count is None else count,
+        received_at=NOW,
+    )
+
+
+class Desktop:
+    """A router over a store in lists."""
+
+    def __init__(self, *entries: JournalEntry, settle_ms: int = 0) -> None:
+        self.store = MemoryStore()
+        self.store.entries = list(entries)
+        self.bell, self.lane = Bell(), Bell()
+        self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + asyncio.get_running_loop().time())
+        desk = Desk(
+            parsers={"shop": parse, "other": parse}, sinks=[ScriptedDestination()], rules=Rules(settle_ms=settle_ms)
+        )
+        self.router = Router(desk, self.seams, bell=self.bell, bells={"sink": self.lane})
+
+    @property
+    def message_ids(self) -> list[str]:
+        return [delivery.message_id for routing in self.store.routings for delivery in routing.deliveries]
+
+
+async def test_what_waits_is_routed_in_order_and_the_lane_is_rung() -> None:
+    made = Desktop(an_entry(1, 10, 11), an_entry(2, 12))
+    assert await made.router.step()
+    assert [message_id for message_id in made.message_ids if "submit" in message_id] == [
+        "10-submit",
+        "11-submit",
+        "12-submit",
+    ]
+    assert await made.lane.wait(0)
+
+
+async def test_an_empty_journal_is_no_work() -> None:
+    made = Desktop()
+    assert not await made.router.step()
+    assert made.store.routings == []
+
+
+async def test_a_record_that_cannot_be_read_is_shelved_and_named_and_its_neighbours_pass() -> None:
+    made = Desktop(an_entry(7, 0, 10))
+    with log_kept("WARNING") as told:
+        await made.router.step()
+    assert [item.reason for item in made.store.routings[0].shelved] == ["/id: is 0"]
+    assert "10-submit" in made.message_ids
+    assert [(line.extra["journal"], line.extra["reason"]) for line in told] == [(7, "/id: is 0")]
+
+
+async def test_f44_records_of_a_connection_that_is_gone_are_shelved() -> None:
+    made = Desktop(an_entry(1, 10, connection="gone"))
+    await made.router.step()
+    assert "no longer configured" in made.store.routings[0].shelved[0].reason
+
+
+async def test_what_was_emitted_is_a_figure() -> None:
+    made = Desktop(an_entry(1, 0, 10, 11))
+    await made.router.step()
+    sample = made.seams.metrics.registry.get_sample_value
+    assert sample("npsbridge_responses_emitted_total", {"connection": "shop"}) == 2
+
+
+async def test_held_back_responses_are_released_when_their_time_has_come() -> None:
+    made = Desktop()
+    made.store.held = [RememberedResponse(response=a_response("10"), revision=0, settle_at=NOW)]
+    assert await made.router.step()
+    assert "10-submit" in made.message_ids
+    assert made.store.routings[0].settling == -1
+
+
+@pytest.mark.looptime
+async def test_it_wakes_for_a_held_back_response_and_not_before() -> None:
+    made = Desktop()
+    made.store.held = [RememberedResponse(response=a_response("10"), revision=0, settle_at=NOW + 90_000)]
+    running = asyncio.create_task(made.router.run())
+    await asyncio.sleep(89)
+    assert made.message_ids == []
+    await asyncio.sleep(2)
+    assert "10-submit" in made.message_ids
+    running.cancel()
+
+
+@pytest.mark.looptime
+async def test_it_wakes_when_something_arrives() -> None:
+    made = Desktop()
+    running = asyncio.create_task(made.router.run())
+    await asyncio.sleep(10)
+    made.store.entries = [an_entry(1, 10)]
+    made.bell.ring()
+    await asyncio.sleep(1)
+    assert "10-submit" in made.message_ids
+    running.cancel()
+
+
+@pytest.mark.looptime
+async def test_f6_a_full_store_is_tried_again() -> None:
+    made = Desktop(an_entry(1, 10))
+    made.store.full = {"commit_routing"}
+    running = asyncio.create_task(made.router.run())
+    await asyncio.sleep(1)
+    made.store.full.clear()
+    await asyncio.sleep(FULL_DISK_PAUSE)
+    assert "10-submit" in made.message_ids
+    running.cancel()
+
+
+def test_a_run_is_of_one_connection() -> None:
+    entries = [an_entry(1, 1), an_entry(2, 2), an_entry(3, 3, connection="other"), an_entry(4, 4)]
+    assert [[entry.id for entry in run] for run in runs(entries)] == [[1, 2], [3], [4]]
+
+
+def test_a_run_takes_no_more_records_than_it_should() -> None:
+    entries = [an_entry(number, count=RECORDS // 2) for number in range(5)]
+    assert [len(run) for run in runs(entries)] == [2, 2, 1]
+
+
+def test_an_entry_that_is_too_large_for_a_run_is_one_by_itself() -> None:
+    entries = [an_entry(1, count=1), an_entry(2, count=RECORDS * 3), an_entry(3, count=1)]
+    assert [[entry.id for entry in run] for run in runs(entries)] == [[1], [2], [3]]
+
+
+def test_nothing_is_no_run() -> None:
+    assert list(runs([])) == []

@@ -1,0 +1,61 @@
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from npsbridge.store.sqlite.upgrades import APPLICATION_ID, UPGRADES, upgrade, version_of
+
+FIRST = ("CREATE TABLE one (x TEXT) STRICT",)
+SECOND = ("CREATE TABLE two (x TEXT) STRICT", "INSERT INTO one VALUES ('seen')")
+FAILING = ("CREATE TABLE three (x TEXT) STRICT", "INSERT INTO nowhere VALUES (1)")
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
+        yield opened
+
+
+def tables(database: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def test_a_new_file_takes_every_upgrade_and_says_whose_it_is(database: sqlite3.Connection) -> None:
+    upgrade(database, (FIRST, SECOND))
+    assert version_of(database) == 2
+    assert tables(database) == {"one", "two"}
+    assert database.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+def test_an_older_file_takes_only_what_it_has_not_seen(database: sqlite3.Connection) -> None:
+    upgrade(database, (FIRST,))
+    upgrade(database, (FIRST, SECOND))
+    upgrade(database, (FIRST, SECOND))
+    assert database.execute("SELECT count(*) FROM one").fetchone() == (1,)
+
+
+def test_i21_a_failing_upgrade_leaves_the_version_before_it_whole(database: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        upgrade(database, (FIRST, SECOND, FAILING))
+    assert (version_of(database), tables(database)) == (2, {"one", "two"})
+    upgrade(database, (FIRST, SECOND, FAILING[:1]))
+    assert version_of(database) == 3
+
+
+def test_every_table_of_ours_is_strict(database: sqlite3.Connection) -> None:
+    upgrade(database)
+    lax = database.execute(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND NOT strict AND name NOT LIKE 'sqlite_%'"
+    )
+    assert lax.fetchall() == []
+    assert version_of(database) == len(UPGRADES)
+
+
+def test_a_state_is_one_of_the_words(database: sqlite3.Connection) -> None:
+    upgrade(database)
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        database.execute(
+            "INSERT INTO outbox (connection, person, kind, message_id, state, created_at)"
+            " VALUES ('c', 'p', 'k', 'm', 'ready', 1)"
+        )

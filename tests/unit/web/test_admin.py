@@ -1,0 +1,167 @@
+"""The admin listener: alive, ready, healthy, and the figures."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+from prometheus_client.parser import text_string_to_metric_families
+
+from npsbridge.clock import Clock
+from npsbridge.core.model import State
+from npsbridge.core.ports import Ledger, Store
+from npsbridge.engine.board import Board, Condition, Direction
+from npsbridge.engine.seams import Seams
+from npsbridge.errors import StoreError, StoreFull
+from npsbridge.metrics import Metrics
+from npsbridge.web.admin import ANSWER_WITHIN, View, admin_app
+from unit.engine.doubles import NOW
+from unit.web.serving import caller
+
+
+class ShownStore:
+    """A store with something in it."""
+
+    def __init__(self, error: Exception | None = None, *, hangs: bool = False) -> None:
+        self.error = error
+        self.hangs = hangs
+
+    async def heartbeat(self) -> None:
+        if self.hangs:
+            await asyncio.sleep(10_000)
+        if self.error:
+            raise self.error
+
+    probe = heartbeat
+
+    async def note_health(self, _: Any) -> None:
+        return
+
+    async def ledger(self) -> Ledger:
+        if self.error:
+            raise self.error
+        return Ledger(accepted=10, delivered=5, waiting=3, dead=1)
+
+    async def depths(self) -> dict[tuple[str, State], int]:
+        return {("sink", State.QUEUED): 3, ("shop", State.DEAD): 1}
+
+    async def oldest_owed(self) -> dict[str, int]:
+        return {"sink": NOW - 90_000}
+
+
+def seams_around(store: ShownStore) -> Seams:
+    kept, clock = cast("Store", store), Clock(wall=lambda: NOW / 1000)
+    return Seams(store=kept, board=Board(kept, clock), clock=clock, metrics=Metrics(), jitter=lambda: 0.5)
+
+
+def an_admin(store: ShownStore | None = None, *, draining: bool = False, seams: Seams | None = None) -> web.Application:
+    view = View(seams=seams or seams_around(store or ShownStore()), sinks=["sink"], is_draining=lambda: draining)
+    return admin_app(view)
+
+
+async def shown(app: web.Application, path: str) -> tuple[int, Any]:
+    async with caller(app) as session, session.get(path) as answer:
+        return answer.status, await answer.json()
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+async def test_a_store_that_answers_is_alive_and_ready(path: str) -> None:
+    assert await shown(an_admin(), path) == (200, {"status": "pass"})
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+@pytest.mark.parametrize("error", [StoreError("the disk failed"), StoreFull("no room")])
+async def test_f6_f7_a_store_that_fails_is_neither_and_says_why(path: str, error: StoreError) -> None:
+    assert await shown(an_admin(ShownStore(error)), path) == (503, {"status": "fail", "output": str(error)})
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+async def test_a_store_that_hangs_is_not_waited_for_without_end(path: str) -> None:
+    status, body = await shown(an_admin(ShownStore(hangs=True)), path)
+    assert (status, body["output"]) == (503, "the store does not answer")
+    assert asyncio.get_running_loop().time() == pytest.approx(ANSWER_WITHIN, abs=1)
+
+
+async def test_i18_while_draining_it_is_alive_and_not_ready() -> None:
+    app = an_admin(draining=True)
+    assert await shown(app, "/readyz") == (503, {"status": "fail", "output": "stopping"})
+    assert (await shown(an_admin(draining=True), "/livez"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "status"),
+    [(Condition.CONNECTED, 200, "pass"), (Condition.RETRYING, 200, "warn"), (Condition.PAUSED, 503, "fail")],
+)
+async def test_health_is_that_of_the_worst_connection(condition: Condition, code: int, status: str) -> None:
+    seams = seams_around(ShownStore())
+    await seams.board.note("shop", Direction.PULL, condition, reason="why", progress=0.25)
+    await seams.board.note("sink", Direction.FORWARD, Condition.CONNECTED)
+    found, body = await shown(an_admin(seams=seams), "/healthz")
+    assert (found, body["status"], list(body["checks"])) == (code, status, ["shop:pull", "sink:forward"])
+    assert body["checks"]["shop:pull"] == {
+        "status": status,
+        "state": condition.value,
+        "since": "2026-04-01T00:00:00.000Z",
+        "reason": "why",
+        "progress": 0.25,
+    }
+
+
+async def test_without_any_connection_it_is_healthy() -> None:
+    code, body = await shown(an_admin(), "/healthz")
+    assert (code, body["status"], body["checks"]) == (200, "pass", {})
+
+
+async def test_the_figures_of_the_contract_are_all_there_and_well_formed() -> None:
+    async with caller(an_admin()) as session, session.get("/metrics") as answer:
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
+    assert families.keys() >= {
+        "npsbridge_ledger_imbalance",
+        "npsbridge_deliveries",
+        "npsbridge_oldest_delivery_age_seconds",
+        "npsbridge_ingest_events",
+        "npsbridge_responses_emitted",
+        "npsbridge_poll_last_success_timestamp_seconds",
+        "npsbridge_vendor_requests",
+    }
+    assert families["npsbridge_ledger_imbalance"].samples[0].value == 1
+    assert families["npsbridge_oldest_delivery_age_seconds"].samples[0].value == 90
+
+
+async def test_every_state_of_every_sink_is_shown_even_when_nothing_is_in_it() -> None:
+    async with caller(an_admin()) as session, session.get("/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    for state, count in {"queued": 3, "waiting": 0, "inflight": 0, "held": 0, "dead": 0}.items():
+        assert f'npsbridge_deliveries{{connection="sink",state="{state}"}} {count:.1f}' in lines
+    assert 'npsbridge_deliveries{connection="shop",state="dead"} 1.0' in lines
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/status"])
+async def test_figures_that_cannot_be_read_are_503(path: str) -> None:
+    code, body = await shown(an_admin(ShownStore(StoreError("the disk failed"))), path)
+    assert (code, body["code"]) == (503, "cannot_store")
+
+
+async def test_status_is_board_ledger_and_queues() -> None:
+    code, body = await shown(an_admin(), "/api/status")
+    assert (code, body["status"], body["checks"]) == (200, "pass", {})
+    assert body["ledger"] == {
+        **dict.fromkeys(["held", "filtered", "duplicate", "expired", "erased"], 0),
+        "accepted": 10,
+        "delivered": 5,
+        "waiting": 3,
+        "dead": 1,
+        "imbalance": 1,
+    }
+    assert body["deliveries"] == [
+        {"connection": "shop", "state": "dead", "count": 1},
+        {"connection": "sink", "state": "queued", "count": 3},
+    ]
+
+
+@pytest.mark.parametrize(("method", "path", "code"), [("GET", "/x", 404), ("POST", "/healthz", 405)])
+async def test_everything_else_is_refused_in_json(method: str, path: str, code: int) -> None:
+    async with caller(an_admin()) as session, session.request(method, path) as answer:
+        assert (answer.status, (await answer.json())["success"]) == (code, False)
