@@ -165,9 +165,9 @@ class SegmentDestination:
         status = reply.status
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own border
             trouble = disbelief(reply)
-            return (
-                RetryLater(reason=f"{trouble} ({self._said(reply)})", blame=Blame.UNCLEAR) if trouble else Delivered()
-            )
+            if trouble is None:
+                return Delivered()
+            return RetryLater(reason=f"{trouble} ({self._said(reply)})", blame=Blame.UNCLEAR)
         if passing(status) and status not in (501, 505):
             after = retry_after(reply, now=self._clock.now())
             blame = Blame.CONNECTION if status == 429 else Blame.UNCLEAR  # noqa: PLR2004 - HTTP's own number
@@ -231,7 +231,8 @@ def _trouble(outcomes: Sequence[Outcome]) -> Outcome | None:
 
 def _refuses_content(status: int) -> bool:
     """400, 413, 422 and their like are about what was sent; 401, 403, 404, 410 are about who and where."""
-    return 400 <= status < 500 and not passing(status) and status not in (401, 403, 404, 405, 407, 410)  # noqa: PLR2004 - HTTP's own number
+    is_about_us = status in (401, 403, 404, 405, 407, 410)
+    return 400 <= status < 500 and not passing(status) and not is_about_us  # noqa: PLR2004 - HTTP's own borders
 
 
 # --- check ------------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """Which loops a daemon has, and how they start and stop."""
 
 import asyncio
+from collections.abc import Sequence
 
 import anyio
 import pytest
 
 from npsbridge.app.loops import Loops, make_loops
 from npsbridge.app.parts import Parts
-from npsbridge.core.outcome import Delivered
+from npsbridge.core.model import Delivery
+from npsbridge.core.outcome import Delivered, Outcome
 from npsbridge.errors import StoreError
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import load
@@ -23,7 +25,7 @@ class Hanging(ScriptedDestination):
         super().__init__(Delivered())
         self.seconds = seconds
 
-    async def deliver(self, batch):  # type: ignore[no-untyped-def] # as the one it overrides
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
         await asyncio.sleep(self.seconds)
         return await super().deliver(batch)
 
