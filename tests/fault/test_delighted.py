@@ -23,7 +23,7 @@ PULL = "delighted:pull"
 HOUR = 3600.0
 HISTORY = [
     PastAnswer(email=f"p{number}@example.org", score=number % 11, created_at=1_772_323_200 + number)
-    for number in range(450)
+    for number in range(250)
 ]
 ROWS_OF_WRONG_TYPES = Answer(
     headers={"Content-Type": "application/json"},
@@ -117,7 +117,7 @@ async def test_f25_a_server_that_fails_every_second_time_is_read_to_the_end(tmp_
         both.delighted.load(HISTORY)
         both.delighted.faults.add(status(503), times=None, every=2)
         async with both.daemon():
-            await told_all(both, 450)
+            await told_all(both, 250)
         both.check_each_said_once()
 
 
@@ -132,7 +132,7 @@ async def test_f19_f20_a_broken_request_is_repeated_from_where_it_was(tmp_path: 
         # Twice, because a client may repeat a read by itself when a kept connection turns out to be closed.
         both.delighted.faults.add(fault, path="page=1", times=2)
         async with both.daemon():
-            await told_all(both, 450)
+            await told_all(both, 250)
             assert "retrying" in both.lines(PULL)
         both.check_each_said_once()
 
@@ -177,7 +177,7 @@ async def test_f26_an_unreadable_page_is_shelved_and_never_passed_unseen(
         both.delighted.load(HISTORY)
         both.delighted.faults.add(fault, times=2, path=f"since={HISTORY[99].created_at}")
         async with both.daemon() as app:
-            await told_all(both, 450)
+            await told_all(both, 250)
             [page] = await dead(app)
     assert page.kind == "page"
     assert reason in str(page.reason)
@@ -225,7 +225,7 @@ async def test_a_page_that_stays_unreadable_is_one_outage_and_asked_for_ever_les
     async with world(tmp_path) as both:
         both.delighted.load(HISTORY)
         async with both.daemon() as app:
-            await told_all(both, 450)
+            await told_all(both, 250)
             before = len(both.told)
             # The second request of every round; the first one goes on bringing rows that were read before.
             both.delighted.faults.add(html(), times=None, path="?since=")
