@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import requests
-
 from clients.conftest import give_up, imported
 
 
@@ -64,7 +62,7 @@ def load_verbatims(path: Path, *, base_url: str, api_key: str) -> dict[str, Verb
         api_key: The project's key.
     """
     delighted = imported("delighted")
-    with requests.Session() as session:
+    with imported("requests").Session() as session:
         client = delighted.Client(
             api_key=api_key, api_base_url=f"{base_url}/", http_adapter=_on_one_connection(delighted, session)
         )
@@ -84,7 +82,7 @@ def _load(delighted: Any, client: Any, verbatim: Verbatim) -> str:
     return str(response.id)
 
 
-def _on_one_connection(delighted: Any, session: requests.Session) -> Any:
+def _on_one_connection(delighted: Any, session: Any) -> Any:
     """The client's own adapter opens a connection for every request; this one keeps one open."""
 
     class OneConnection(delighted.HTTPAdapter):  # type: ignore[misc] # the client has no types
