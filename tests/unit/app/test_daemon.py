@@ -84,7 +84,7 @@ async def test_a_signal_to_stop_leaves_signals_to_their_usual_effect(number: sig
     with closing(Sockets()) as sockets, closing(Orders(lambda: settings(tmp_path), sockets)) as orders:
         tell(number)
         assert await orders.following(settings(tmp_path)) is None
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 async def test_a_signal_that_came_before_anybody_listened_is_not_lost(tmp_path: Path) -> None:
