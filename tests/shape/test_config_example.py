@@ -16,6 +16,18 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.env"
 SETTING = re.compile(r"#?(NPSBRIDGE_\w+)=(.*)")
 
 
+def example_of(doc: SettingDoc) -> str:
+    """What stands for a key; of several keys it is a JSON list."""
+    key = doc.example or "some-key"
+    return f'["{key}"]' if doc.name.endswith("_KEYS") and not key.startswith("[") else key
+
+
+def in_force(line: str, filled: Mapping[str, str]) -> str:
+    """A setting without its #, and with a value where it had none."""
+    match = SETTING.fullmatch(line)
+    return f"{match[1]}={match[2] or filled.get(match[1], '')}" if match else line
+
+
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
     return EXAMPLE.read_text(encoding="utf-8").splitlines()
@@ -60,13 +72,10 @@ def test_the_file_as_it_is_changes_nothing(platforms: Mapping[str, type[Platform
 def test_the_file_with_every_line_in_force_and_keys_filled_in_loads(
     platforms: Mapping[str, type[PlatformSettings]], docs: list[SettingDoc], lines: list[str], tmp_path: Path
 ) -> None:
-    settable = [SETTING.sub(r"\1=\2", line) for line in lines]
-    for doc in docs:
-        if doc.secret:
-            filled = '["some-key"]' if doc.name.endswith("_KEYS") else "some-key"
-            settable = [f"{doc.name}={filled}" if line == f"{doc.name}=" else line for line in settable]
+    keys = {f"NPSBRIDGE_{name}__{field}".upper() for name, group in platforms.items() for field in group.key_fields}
+    filled = {doc.name: example_of(doc) for doc in docs if doc.secret or doc.name in keys}
     copy = tmp_path / "npsbridge.env"
-    copy.write_text("\n".join(settable), encoding="utf-8")
+    copy.write_text("\n".join(in_force(line, filled) for line in lines), encoding="utf-8")
     copy.chmod(0o640)
     settings = load(platforms, env_file=copy, environ={})
     assert set(settings.connections) == set(platforms)
@@ -75,3 +84,17 @@ def test_the_file_with_every_line_in_force_and_keys_filled_in_loads(
 
 def test_every_line_has_a_comment_that_is_short(lines: list[str]) -> None:
     assert [line for line in lines if len(line) > 120 and not SETTING.match(line)] == []
+
+
+def test_every_platform_has_a_section_of_its_own(
+    lines: list[str], docs: list[SettingDoc], platforms: Mapping[str, type[PlatformSettings]]
+) -> None:
+    owner = {doc.name: doc.platform for doc in docs}
+    sections: list[set[str | None]] = [set()]
+    for line in lines:
+        if line.startswith("# --- "):
+            sections.append(set())
+        if match := SETTING.fullmatch(line):
+            sections[-1].add(owner[match[1]])
+    of_platforms = [sorted(map(str, section)) for section in sections if section - {None}]
+    assert sorted(of_platforms) == [[name] for name in sorted(platforms)]

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from npsbridge.platforms import settings_classes
+from npsbridge.platforms import available, settings_classes
+from npsbridge.platforms.retently.receiver import TEMPLATE
 from npsbridge.settings import describe
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -38,7 +39,38 @@ def test_the_settings_table_lists_every_setting_with_its_default() -> None:
 def test_every_setting_named_in_the_text_exists() -> None:
     known = {doc.name for doc in describe(settings_classes())}
     named = set(re.findall(r"NPSBRIDGE_[A-Z_]+[A-Z]", README))
-    assert {name for name in named if name != "NPSBRIDGE_CONNECTIONS"} <= known
+    assert {name for name in named if not name.startswith("NPSBRIDGE_CONNECTIONS__")} <= known
+
+
+def test_every_platforms_setting_named_in_the_text_exists() -> None:
+    known = {doc.name.removeprefix("NPSBRIDGE_") for doc in describe(settings_classes())}
+    of_platforms = "|".join(settings_classes()).upper()
+    named = set(re.findall(rf"`((?:{of_platforms})__[A-Z_]+)", README))
+    assert named
+    assert named <= known
+
+
+def test_the_accounts_of_the_example_have_fields_of_their_platform() -> None:
+    fields = dict(re.findall(r"^NPSBRIDGE_CONNECTIONS__EU__(\w+)=(\w*)", README, re.MULTILINE))
+    platform = settings_classes()[fields.pop("PLATFORM")]
+    assert fields
+    assert {field.lower() for field in fields} <= platform.model_fields.keys()
+
+
+def test_every_platform_with_webhooks_has_the_url_to_paste() -> None:
+    urls = {f"PUBLIC_URL/hooks/{name}" for name, platform in available().items() if platform.receiver}
+    urls |= {f"PUBLIC_URL/hooks/{name}/TOKEN" for name, platform in available().items() if platform.hook}
+    assert urls == set(re.findall(r"\| `(PUBLIC_URL/hooks/[^`]+)` \|", README))
+
+
+def test_the_body_for_retentlys_webhook_is_the_one_that_check_suggests() -> None:
+    assert f"```json\n{TEMPLATE}\n```" in README
+
+
+def test_every_link_within_the_text_leads_to_a_heading() -> None:
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
 
 
 def test_the_two_commands_stand_in_the_first_part() -> None:

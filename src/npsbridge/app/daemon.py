@@ -8,6 +8,7 @@ import anyio
 from loguru import logger
 
 from npsbridge import __version__
+from npsbridge.app.frozen import keep_frozen
 from npsbridge.app.ladder import one_error, running
 from npsbridge.app.sockets import Sockets
 from npsbridge.clock import Clock
@@ -46,7 +47,7 @@ async def _serve_once(settings: Settings, sockets: Sockets, orders: "Orders") ->
             notify("READY=1")
             # Outside of the daemon it watches, so that systemd goes on hearing of us while a reload drains.
             group.start_soon(_feed_watchdog, app.store)
-            following = await orders.following(settings)
+            following = await orders.following(settings, app.store)
         group.cancel_scope.cancel()
     return following
 
@@ -65,7 +66,7 @@ class Orders:
         """Leave signals to their usual effect."""
         self._handlers.close()
 
-    async def following(self, current: Settings) -> Settings | None:
+    async def following(self, current: Settings, store: Store) -> Settings | None:
         """Wait for new settings that can be used; None when the process is to end."""
         async for received in self._signals:
             if received != signal.SIGHUP:
@@ -75,16 +76,17 @@ class Orders:
                 return None
             # systemd.service(5), Type=notify-reload, wants both in one message.
             notify(f"RELOADING=1\nMONOTONIC_USEC={int(Clock().monotonic() * 1_000_000)}")
-            if (wanted := self._reloaded(current)) is not None:
+            if (wanted := await self._reloaded(current, store)) is not None:
                 logger.info("The settings were read again and take effect now")
                 return wanted
             notify("READY=1")
         return None
 
-    def _reloaded(self, current: Settings) -> Settings | None:
+    async def _reloaded(self, current: Settings, store: Store) -> Settings | None:
         try:
             wanted = self._load()
             _refuse_another_store(current, wanted)
+            await keep_frozen(store, wanted)
             self._sockets.follow(wanted)
         except (ConfigurationError, ListenError) as error:
             for fault in error.faults if isinstance(error, ConfigurationError) else [error]:

@@ -12,6 +12,7 @@ import aiohttp
 import anyio
 from loguru import logger
 
+from npsbridge.app.frozen import keep_frozen
 from npsbridge.app.loops import make_loops
 from npsbridge.app.parts import Parts, assemble, idle_warnings
 from npsbridge.app.sockets import Sockets
@@ -75,6 +76,7 @@ async def running(
         sockets: listening sockets that the caller keeps open across a reload; without, it opens and closes its own.
 
     Raises:
+        ConfigurationError: a setting differs from what the first delivery made unchangeable.
         StoreError: the store cannot be opened, or failed while running.
         ListenError: an address cannot be listened on.
     """
@@ -82,6 +84,7 @@ async def running(
     async with AsyncExitStack() as ladder:
         ladder.enter_context(one_error())
         store = await ladder.enter_async_context(open_store(settings.store_url, clock=clock))
+        await keep_frozen(store, settings)
         session = await ladder.enter_async_context(open_session())
         sockets = sockets or ladder.enter_context(closing(Sockets()))
         sockets.follow(settings)
@@ -93,7 +96,13 @@ async def running(
         sending = await ladder.enter_async_context(anyio.create_task_group())
         feeding = await ladder.enter_async_context(anyio.create_task_group())
         ladder.callback(feeding.cancel_scope.cancel)
-        doors = Doors(receivers=parts.receivers, intake=loops.intake, metrics=metrics)
+        doors = Doors(
+            receivers=parts.receivers,
+            hooks=parts.hooks,
+            readbacks=loops.readbacks,
+            intake=loops.intake,
+            metrics=metrics,
+        )
         grace = min(GRACE, settings.shutdown_timeout)
         public = await ladder.enter_async_context(serving(public_app(doors), sockets.public, grace=grace))
         ladder.callback(loops.stop_lanes, sending, within=settings.shutdown_timeout)

@@ -12,6 +12,7 @@ from npsbridge.engine.bell import Bell
 from npsbridge.engine.dispatch import Lane
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.poll import Poller
+from npsbridge.engine.readback import ReadBack
 from npsbridge.engine.router import Desk, Router
 from npsbridge.engine.seams import Seams
 from npsbridge.engine.supervise import supervise
@@ -27,6 +28,8 @@ class Loops:
 
     seams: Seams
     intake: Intake
+    readbacks: dict[str, ReadBack]
+    """What becomes of the hints of webhooks, by connection."""
     feeding: dict[str, Run]
     """What brings work; can be cancelled at any moment."""
     lanes: dict[str, Lane]
@@ -69,8 +72,16 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
         feeding["router"] = Router(desk, seams, bell=bell, bells=bells).run
     for source in parts.sources:
         feeding[f"poll {source.connection}"] = Poller(source, seams, intake).run
+    readbacks = {name: ReadBack(name, source, seams, intake) for name, source in parts.lookups.items()}
+    feeding |= {f"read back {name}": readback.run for name, readback in readbacks.items()}
     lanes = {
-        f"forward {sink.connection}": Lane(sink, seams, bell=bells[sink.connection], give_up_after=kept.retry)
+        f"forward {sink.connection}": Lane(
+            sink,
+            seams,
+            bell=bells[sink.connection],
+            give_up_after=kept.retry,
+            frozen=parts.frozen.get(sink.connection),
+        )
         for sink in parts.sinks
     }
-    return Loops(seams=seams, intake=intake, feeding=feeding, lanes=lanes)
+    return Loops(seams=seams, intake=intake, readbacks=readbacks, feeding=feeding, lanes=lanes)

@@ -1,19 +1,22 @@
 """From settings to the parts that the configured connections are made of."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
 
+from npsbridge.app.frozen import frozen_facts
 from npsbridge.clock import Clock
 from npsbridge.core.pace import RateWindow
-from npsbridge.core.ports import Destination, Parser, Receiver, Source
+from npsbridge.core.ports import Destination, Lookup, Parser, Receiver, Source, TokenReceiver
 from npsbridge.core.route import Rules
 from npsbridge.core.translate import EventRules
 from npsbridge.metrics import Metrics
 from npsbridge.net.client import HttpClient
 from npsbridge.platforms import Platform, Wiring, available
 from npsbridge.settings import Connection, Settings, SurveySettings
+
+SET_A_SINK = "NPSBRIDGE_SEGMENT__WRITE_KEY or NPSBRIDGE_HEAP__APP_ID"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,7 +26,12 @@ class Parts:
     parsers: dict[str, Parser] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     receivers: dict[str, Receiver] = field(default_factory=dict)
+    hooks: dict[str, TokenReceiver] = field(default_factory=dict)
+    lookups: dict[str, Lookup] = field(default_factory=dict)
+    """What reads back the hints of the hooks, by the same names."""
     sinks: list[Destination] = field(default_factory=list)
+    frozen: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The facts that the first delivery to a sink makes true for good, by connection."""
 
     def with_work(self) -> "Parts":
         """Without a sink nothing is taken in: answers would count as told, and a sink set later never hear them."""
@@ -46,7 +54,8 @@ def assemble(settings: Settings, session: aiohttp.ClientSession, metrics: Metric
     parts.parsers.update({name: platform.parse for name, platform in platforms.items() if platform.parse})
     for connection in settings.connections.values():
         platform = platforms[connection.platform]
-        _add(parts, connection, platform, wire(connection, platform, session, metrics, clock))
+        wiring = replace(wire(connection, platform, session, metrics, clock), events=frozenset(settings.events.names))
+        _add(parts, connection, platform, wiring)
     return parts
 
 
@@ -54,23 +63,28 @@ def _add(parts: Parts, connection: Connection, platform: Platform[Any], wiring: 
     survey = connection.settings if isinstance(connection.settings, SurveySettings) else None
     if platform.parse:
         parts.parsers[connection.name] = platform.parse
-    if platform.source and survey and survey.pull:
-        parts.sources.append(platform.source(wiring))
-    if platform.receiver and connection.settings.authenticates_hooks:
-        parts.receivers[connection.name] = platform.receiver(wiring)
+    source = platform.source(wiring) if platform.source and survey else None
+    if source and survey and survey.pull:
+        parts.sources.append(source)
+    if connection.settings.authenticates_hooks:
+        if platform.receiver:
+            parts.receivers[connection.name] = platform.receiver(wiring)
+        if platform.hook and source and isinstance(source, Lookup):
+            parts.hooks[connection.name] = platform.hook(wiring)
+            parts.lookups[connection.name] = source
     if platform.destination and survey is None:
         parts.sinks.append(platform.destination(wiring))
+        parts.frozen[connection.name] = frozen_facts(connection, platform)
 
 
 def idle_warnings(settings: Settings, parts: Parts) -> list[str]:
     """What is configured in a way that leaves it without work."""
     warnings = []
     if not settings.connections:
-        warnings.append(
-            "no connection is configured: set NPSBRIDGE_DELIGHTED__API_KEY and NPSBRIDGE_SEGMENT__WRITE_KEY"
-        )
+        text = "no connection is configured: set the keys of a survey platform, such as NPSBRIDGE_DELIGHTED__API_KEY, "
+        warnings.append(text + SET_A_SINK)
     elif parts.sources and not parts.sinks:
-        warnings.append("there is nowhere to send answers, so none are read: set NPSBRIDGE_SEGMENT__WRITE_KEY")
+        warnings.append("there is nowhere to send answers, so none are read: set " + SET_A_SINK)
     if settings.ingest.write_keys or settings.ingest.webhook_secret:
         warnings.append("NPSBRIDGE_INGEST__* is set, but this release does not take calls yet")
     return warnings

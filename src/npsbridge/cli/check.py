@@ -75,9 +75,13 @@ def _of_store(settings: Settings) -> list[Finding]:
 
 def _of_webhooks(settings: Settings, parts: Parts) -> list[Finding]:
     base = str(settings.public_url or f"http://{settings.listen}")
+    paths = {name: f"/hooks/{name}" for name in parts.receivers}
+    for name in parts.hooks:
+        # The token is a secret: the operator puts it in.
+        paths[name] = f"/hooks/{name}/<{settings.connections[name].prefix}WEBHOOK_TOKEN>"
     found = [
-        Finding(subject=name, is_good=True, text=f"paste as webhook URL at the vendor: {base}/hooks/{name}")
-        for name in parts.receivers
+        Finding(subject=name, is_good=True, text=f"paste as webhook URL at the vendor: {base}{path}")
+        for name, path in paths.items()
     ]
     if found and settings.public_url is None:
         text = "is not set, so the URLs above are of this machine alone: set it to the address that vendors can reach"

@@ -5,7 +5,7 @@ Nothing here does anything; the docstrings are the contract that the conformance
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -60,6 +60,15 @@ class Page(Record, frozen=True, kw_only=True):
     backfilling: bool = False
     progress: float | None = None
     """0..1 of the history read so far, when the vendor lets us know."""
+
+
+class Hinted(Record, frozen=True, kw_only=True):
+    """Something that an unsigned webhook spoke of, and that is to be read back."""
+
+    hint: str
+    """In the words of the connection's own source."""
+    heard_at: int
+    """Milliseconds since 1970."""
 
 
 # --- what routing makes true ------------------------------------------------------------------------------------
@@ -117,6 +126,8 @@ class Routing(Record, frozen=True, kw_only=True):
     """Records that are held back now; negative when held-back ones leave."""
     fanned_out: int = 0
     """Records that became one delivery or more."""
+    partly_shelved: int = 0
+    """Shelved items that stand beside something else that their record became: what only one sink could not say."""
 
 
 class Settlement(Record, frozen=True, kw_only=True):
@@ -226,12 +237,25 @@ class Store(Protocol):
     async def commit_routing(self, routings: Sequence[Routing]) -> None:
         """Make routings true, in order, in one transaction.
 
-        A delivery whose (connection, message_id) exists already is counted as duplicate and not stored again. A routing
-        whose journal entry was consumed before is left out as a whole.
+        A delivery whose (connection, message_id) exists already is counted as duplicate and not stored again; one with
+        `filtered_because` is kept and counted as filtered. A routing whose journal entry was consumed before is left
+        out as a whole.
         """
 
     async def shelve(self, item: Shelved) -> None:
         """Put an unreadable page on the shelf of the dead; an item with a known key is only counted as another try."""
+
+    async def note_hints(self, connection: str, hints: Sequence[str], *, heard_at: int) -> None:
+        """Remember what a webhook spoke of, until it is read back; a known hint keeps its time.
+
+        `heard_at` is in milliseconds since 1970.
+        """
+
+    async def hints(self, connection: str, limit: int) -> list[Hinted]:
+        """What is still to be read back, in the order in which it was first heard of."""
+
+    async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
+        """They were read back, or never will be."""
 
     async def learn(self, identities: Sequence[Identity]) -> None:
         """Remember which ids belong to an email; a later id replaces an earlier one, a missing one does not."""
@@ -348,6 +372,7 @@ class TokenReceiver(Protocol):
         """What a request tells; nothing for a kind of news that is not ours. Raises BadRecord."""
 
 
+@runtime_checkable
 class Lookup(Protocol):
     """A source that can read single responses back."""
 

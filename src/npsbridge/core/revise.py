@@ -81,28 +81,33 @@ Verdict = New | Revised | Superseding | Duplicate | Stale
 def revise(known: RememberedResponse | None, incoming: Response, origin: Origin) -> Verdict:
     """Compare what arrived with what is remembered of the same response.
 
-    A later time alone, or another name or email of the person, is no revision. What the vendor did not say (UNSET) is
-    no edit. An equal time with other content is a second edit within the vendor's resolution, unless it is a webhook
-    that would take a comment away: webhooks are not ordered (Delighted's page "Webhooks").
+    A later time alone is no revision, nor is what describes the person or the campaign as they are today. What the
+    vendor did not say (UNSET) is no edit. An equal time with other content is a second edit within the vendor's
+    resolution.
     """
     if known is None:
         return New(response=incoming)
     stored = known.response
+    if origin is Origin.WEBHOOK and _knows_less(stored, incoming):
+        incoming = msgspec.structs.replace(stored, completed=incoming.completed, dismissed=incoming.dismissed)
     is_same = same_content(stored, incoming)
     if incoming.changed_at < stored.changed_at:
         return Duplicate(response=None) if is_same else Stale()
     merged = _merge(stored, incoming)
     if is_same and _flags(merged) == _flags(stored):
         return Duplicate(response=merged if merged != stored else None)
-    if origin is Origin.WEBHOOK and _loses_comment_at_once(stored, incoming):
-        return Stale()
     if known.revision == 0:
         return Superseding(response=merged)
     return Revised(response=merged, revision=known.revision if is_same else known.revision + 1)
 
 
 def same_content(first: Response, second: Response) -> bool:
-    """Whether both say the same as far as both say anything; flags, times and the person are no content."""
+    """Whether both say the same as far as both say anything.
+
+    Flags and times are no content. Nor are the person, their properties and the campaign's name: vendors show these as
+    they are today (Promoter.io the contact's attributes, Retently the customer's), so that an update of a person would
+    revise each of their old answers.
+    """
     return (
         first.score == second.score
         and comment_of(first) == comment_of(second)
@@ -110,7 +115,6 @@ def same_content(first: Response, second: Response) -> bool:
         and _agree(first.permalink, second.permalink)
         and _agree(first.channel, second.channel)
         and _agree(first.answers, second.answers)
-        and _agree(first.person_properties, second.person_properties)
         and _same_tags(first.tags, second.tags)
         and _same_campaign(first.campaign, second.campaign)
     )
@@ -126,16 +130,22 @@ def _same_tags(first: list[str] | UnsetType, second: list[str] | UnsetType) -> b
 
 
 def _same_campaign(first: Campaign | UnsetType, second: Campaign | UnsetType) -> bool:
-    """A webhook may name the campaign where the API gives its id: compare what both say."""
+    """A webhook may name the campaign where the API gives its id: only two ids can differ."""
     if first is UNSET or second is UNSET:
         return True
-    pairs = ((first.id, second.id), (first.name, second.name))
-    return all(one is None or other is None or one == other for one, other in pairs)
+    return first.id is None or second.id is None or first.id == second.id
 
 
-def _loses_comment_at_once(stored: Response, incoming: Response) -> bool:
-    has_lost = comment_of(stored) is not None and comment_of(incoming) is None
-    return has_lost and incoming.changed_at == stored.changed_at
+def _knows_less(stored: Response, incoming: Response) -> bool:
+    """Whether a webhook of the same time lacks a score or comment that we have; it then tells no more than its flags.
+
+    Webhooks are not ordered (Delighted's page "Webhooks"), and one that tells how a survey ended may leave the answers
+    out (SatisMeter's `dismissed`).
+    """
+    has_less = (comment_of(stored) is not None and comment_of(incoming) is None) or (
+        stored.score is not None and incoming.score is None
+    )
+    return has_less and incoming.changed_at == stored.changed_at
 
 
 def _flags(response: Response) -> tuple[bool, bool]:

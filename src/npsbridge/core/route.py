@@ -145,6 +145,7 @@ class _Desk:
             duplicates=pile.duplicates,
             settling=pile.settling,
             fanned_out=pile.fanned_out,
+            partly_shelved=pile.partly_shelved,
         )
 
     def _response(self, response: Response, origin: Origin) -> None:
@@ -200,17 +201,20 @@ class _Desk:
         self._remember(RememberedResponse(response=response, revision=revision, milestones=said))
 
     def _owe(self, emission: Emission) -> bool:
-        """Owe the sinks what they plan; False when it cannot be put into words and is shelved instead."""
-        try:
-            planned = [delivery for plan in self._plans for delivery in plan(emission)]
-        except ValueError as error:
-            body = msgspec.json.encode(emission.response)
-            self._pile.shelved.append(shelf_item(emission.response.connection, body, str(error)))
-            return False
-        self._pile.deliveries += planned
-        self._pile.fanned_out += 1 if planned else 0
-        self._pile.filtered += 0 if planned else 1
-        return True
+        """Owe each sink what it plans; False when one cannot put it into words, whose part is shelved instead."""
+        owed, unsaid = list[PlannedDelivery](), list[Shelved]()
+        for plan in self._plans:
+            try:
+                owed += plan(emission)
+            except ValueError as error:
+                body = msgspec.json.encode(emission.response)
+                unsaid.append(shelf_item(emission.response.connection, body, str(error)))
+        self._pile.deliveries += owed
+        self._pile.shelved += unsaid
+        self._pile.fanned_out += 1 if owed else 0
+        self._pile.partly_shelved += len(unsaid) if owed else max(len(unsaid) - 1, 0)
+        self._pile.filtered += 0 if owed or unsaid else 1
+        return not unsaid
 
     def _note_newest(self, keys: Iterable[str], answered_at: int) -> None:
         for key in keys:
@@ -232,3 +236,4 @@ class _Pile:
     duplicates: int = 0
     settling: int = 0
     fanned_out: int = 0
+    partly_shelved: int = 0

@@ -5,7 +5,7 @@ settled when the process dies is sent again under the same messageId.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import anyio
@@ -42,7 +42,25 @@ RESULTS: Final[dict[type[Outcome], str]] = {
 class Lane:
     """Everything owed to one destination, in order."""
 
-    def __init__(self, destination: Destination, seams: Seams, *, bell: Bell, give_up_after: float) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        seams: Seams,
+        *,
+        bell: Bell,
+        give_up_after: float,
+        frozen: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make a lane.
+
+        Args:
+            destination: where to.
+            seams: what every loop shares.
+            bell: rung when something is owed.
+            give_up_after: seconds after which a delivery that keeps failing is dead.
+            frozen: facts that the first delivery makes true for good.
+        """
+        self._frozen = frozen or {}
         self._destination = destination
         self._name = destination.connection
         self._seams = seams
@@ -61,7 +79,7 @@ class Lane:
 
     async def run(self) -> None:
         """Deliver until stopped, or until the destination has ended for good."""
-        self._has_delivered = self._fact in await self._store.facts()
+        self._has_delivered = first_delivery_fact(self._name) in await self._store.facts()
         await self._note(self._resting)
         while not self._stopping.is_set() and self._pace.verdict is not Verdict.RETIRED:
             try:
@@ -126,7 +144,9 @@ class Lane:
     async def _show(self, settled: Sequence[Settlement]) -> None:
         """Show the state of the connection; the first delivery of its life is remembered."""
         if not self._has_delivered and any(one.state is State.DELIVERED for one in settled):
-            await self._store.note_fact(self._fact, str(self._seams.clock.now_ms()))
+            now = str(self._seams.clock.now_ms())
+            for name, value in [*self._frozen.items(), (first_delivery_fact(self._name), now)]:
+                await self._store.note_fact(name, value)
             self._has_delivered = True
         conditions = {
             Verdict.FLOWS: self._resting,
@@ -155,6 +175,7 @@ class Lane:
     def _resting(self) -> Condition:
         return Condition.CONNECTED if self._has_delivered else Condition.WAITING_FOR_DATA
 
-    @property
-    def _fact(self) -> str:
-        return f"first_delivery_at:{self._name}"
+
+def first_delivery_fact(connection: str) -> str:
+    """The name of the fact that says when something was first delivered to a connection."""
+    return f"first_delivery_at:{connection}"

@@ -8,12 +8,16 @@ from typing import Any
 
 from npsbridge.platforms.base import Platform, Wiring
 from npsbridge.platforms.delighted import platform as delighted
+from npsbridge.platforms.heap import platform as heap
+from npsbridge.platforms.promoter import platform as promoter
+from npsbridge.platforms.retently import platform as retently
+from npsbridge.platforms.satismeter import platform as satismeter
 from npsbridge.platforms.segment import platform as segment
 from npsbridge.settings import PlatformSettings
 
 __all__ = ["Platform", "Wiring", "available", "settings_classes"]
 
-BUILT_IN: tuple[Platform[Any], ...] = (delighted, segment)
+BUILT_IN: tuple[Platform[Any], ...] = (delighted, retently, satismeter, promoter, segment, heap)
 
 
 def available() -> dict[str, Platform[Any]]:

@@ -24,10 +24,16 @@ class Wiring(Generic[S]):
     clock: Clock
     prefix: str
     """What the names of this connection's settings begin with, such as `NPSBRIDGE_DELIGHTED__`."""
+    events: frozenset[str] | None = None
+    """The names of the events that are emitted; None: whatever can be."""
 
     def setting(self, field: str) -> str:
         """The full name of a setting of this connection, for messages to the operator."""
         return self.prefix + field.upper()
+
+    def emits(self, event: str) -> bool:
+        """Whether anybody is told of such an event; what nobody wants to hear need not be read."""
+        return self.events is None or event in self.events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,10 @@ from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, 
 from npsbridge.core.ports import Finding
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import NotSent, TryLater, VendorError
+from npsbridge.net import halves
 from npsbridge.net.answers import passing, retry_after
 from npsbridge.net.client import HttpClient, Reply
+from npsbridge.net.halves import Halves
 from npsbridge.platforms.base import Platform, Wiring
 from npsbridge.settings import PlatformSettings
 
@@ -87,8 +89,7 @@ class SegmentDestination:
         self._headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
         # The key stands in the body as well: endpoints differ in where they look for it.
         self._tail = b',"writeKey":' + orjson.dumps(self._key) + b"}"
-        self._has_accepted = False
-        self._refusals = 0
+        self._halves = Halves(self._send, pack=packed, all_refused=ALL_REFUSED, refuses_all=self._refuses_all)
 
     def plan(self, emission: Emission) -> list[PlannedDelivery]:
         """One delivery per kind, in order (pure). Raises ValueError for what cannot be made to fit 32 KB."""
@@ -111,48 +112,18 @@ class SegmentDestination:
 
     async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
         """Send in order; stop at the first trouble that is not a single event's own."""
-        outcomes: list[Outcome] = []
-        for part in packed(batch):
-            sent = self._believed(await self._send(part))
-            outcomes += sent
-            if trouble := _trouble(sent):
-                return outcomes + [trouble] * (len(batch) - len(outcomes))
-        return outcomes
-
-    def _believed(self, sent: list[Outcome]) -> list[Outcome]:
-        """Refusals count as the events' own fault only from an endpoint that is not known to refuse everything."""
-        self._has_accepted = self._has_accepted or any(isinstance(outcome, Delivered) for outcome in sent)
-        refused = [outcome for outcome in sent if isinstance(outcome, Rejected)]
-        self._refusals += len(refused)
-        if refused and not self._has_accepted and self._refusals >= ALL_REFUSED:
-            return [self._refuses_all(refused[0].reason)] * len(sent)
-        return sent
+        return await self._halves.deliver(batch)
 
     def _refuses_all(self, said: str) -> Paused:
         return Paused(reason=f"every event is refused ({said}); check {self._setting} and {self._base_setting}")
 
-    async def _send(self, part: Sequence[Delivery]) -> list[Outcome]:
+    async def _send(self, part: Sequence[Delivery]) -> Outcome:
         try:
             reply = await self._post(part)
         except TryLater as error:
             blame = Blame.CONNECTION if isinstance(error, NotSent) else Blame.UNCLEAR
-            return [RetryLater(reason=str(error), blame=blame)] * len(part)
-        if not _refuses_content(reply.status):
-            return [self._judge(reply)] * len(part)
-        if len(part) == 1:
-            return [Rejected(reason=self._said(reply))]
-        return await self._bisect(part, reply)
-
-    async def _bisect(self, part: Sequence[Delivery], reply: Reply) -> list[Outcome]:
-        """One bad event sinks its whole batch: find it by halves, so that the others pass."""
-        middle = len(part) // 2
-        outcomes = await self._send(part[:middle])
-        if trouble := _trouble(outcomes):
-            return outcomes + [trouble] * (len(part) - middle)
-        outcomes += await self._send(part[middle:])
-        if len(part) >= ALL_REFUSED and all(isinstance(outcome, Rejected | Paused) for outcome in outcomes):
-            return [_trouble(outcomes) or self._refuses_all(self._said(reply))] * len(part)
-        return outcomes
+            return RetryLater(reason=str(error), blame=blame)
+        return Rejected(reason=self._said(reply)) if _refuses_content(reply.status) else self._judge(reply)
 
     async def _post(self, part: Sequence[Delivery]) -> Reply:
         """`sentAt` is the time of this attempt: Segment shifts every timestamp by how far it lies back."""
@@ -193,15 +164,7 @@ def _words(body: bytes) -> str:
 
 def packed(batch: Sequence[Delivery]) -> list[list[Delivery]]:
     """Split a batch, in order, into parts that stay below Segment's limit of 500 KB a request."""
-    parts: list[list[Delivery]] = []
-    size = 0
-    for delivery in batch:
-        size += len(delivery.body) + 1
-        if not parts or size > BATCH_BYTES:
-            parts.append([])
-            size = len(delivery.body) + 1
-        parts[-1].append(delivery)
-    return parts
+    return halves.packed(batch, BATCH_BYTES)
 
 
 def disbelief(reply: Reply) -> str | None:
@@ -223,10 +186,6 @@ def _json(body: bytes) -> object:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _trouble(outcomes: Sequence[Outcome]) -> Outcome | None:
-    return next((outcome for outcome in outcomes if isinstance(outcome, RetryLater | Paused)), None)
 
 
 def _refuses_content(status: int) -> bool:

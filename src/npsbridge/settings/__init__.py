@@ -14,7 +14,13 @@ from npsbridge.settings.model import (
     RetentionTimes,
     Settings,
 )
-from npsbridge.settings.platform import Contradiction, PlatformSettings, SettingsGroup, SurveySettings
+from npsbridge.settings.platform import (
+    Contradiction,
+    PlatformSettings,
+    SettingsGroup,
+    SurveySettings,
+    TokenHookSettings,
+)
 from npsbridge.settings.values import Address, Duration, Instant, Secret, Secrets, WebUrl
 
 __all__ = [
@@ -35,6 +41,7 @@ __all__ = [
     "Settings",
     "SettingsGroup",
     "SurveySettings",
+    "TokenHookSettings",
     "WebUrl",
     "describe",
     "load",

@@ -3,13 +3,16 @@
 Must not know any platform by name, nor where values come from.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from npsbridge.settings.values import DAY, Duration, Instant, check_secret, check_web_url, parse_duration
+
+_URL_PART: Final = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,3 +125,24 @@ class SurveySettings(PlatformSettings):
         if value < 0:
             raise ValueError("must be 0 or more")
         return value
+
+
+class TokenHookSettings(SurveySettings):
+    """Base for vendors that sign no webhooks: the last part of the URL is the secret."""
+
+    webhook_token: SecretStr | None = Field(
+        None,
+        description="Last part of the webhook URL, and its only secret, for the vendor signs nothing; make it long.",
+    )
+
+    @field_validator("webhook_token", mode="after")
+    @classmethod
+    def _fits_into_a_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _URL_PART.fullmatch(value.get_secret_value()):
+            raise ValueError("must consist of letters, digits and . _ ~ - because it stands in a URL")
+        return value
+
+    @property
+    def authenticates_hooks(self) -> bool:
+        """The token in the URL is all the proof there is."""
+        return self.webhook_token is not None

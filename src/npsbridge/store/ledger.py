@@ -10,8 +10,9 @@ that no decision accounts for, is therefore missing on one side only, and `Ledge
 - An arrival adds its records to `accepted`; they wait in the journal.
 - A routing takes its entry out of the waiting ones and says what became of every record: filtered, duplicate, shelved
   (dead), held back (waiting, as a response), or fanned out into deliveries. Since a record that fans out counts once
-  for each delivery, `accepted` grows by deliveries - fanned_out; it never shrinks, so records that are said to have
-  fanned out into nothing show up as lost. A delivery that is stored already is `duplicate`.
+  for each delivery, and once for each sink that could not put it into words, `accepted` grows by deliveries +
+  partly_shelved - fanned_out; it never shrinks, so records that are said to have fanned out into nothing show up as
+  lost. A delivery that is stored already is `duplicate`; one that is not to be sent is `filtered` from the start.
 - A shelved item with a known key is the same trouble again: `duplicate` when it is a record of a routing, nothing at
   all when it is a page that was read anew, since nobody accepted it.
 - A settlement adds to the line of its state when it ends what was owed. INFLIGHT, WAITING, QUEUED and HELD only change
@@ -38,13 +39,20 @@ def arrived(arrivals: Iterable[Arrival]) -> Entries:
     return Counter(accepted=sum(arrival.count for arrival in arrivals))
 
 
-def routed(routing: Routing, *, stored: int, shelved: int) -> Entries:
-    """What a routing adds, of whose deliveries `stored` and of whose shelved records `shelved` were new."""
+def routed(routing: Routing, *, stored: int, filtered: int, shelved: int) -> Entries:
+    """What a routing adds.
+
+    Args:
+        routing: what is made true.
+        stored: how many of its deliveries were new, filtered ones included.
+        filtered: how many of the new ones are not to be sent.
+        shelved: how many of its shelved records were new.
+    """
     owed = len(routing.deliveries)
     return Counter(
-        accepted=max(owed - routing.fanned_out, 0),
+        accepted=max(owed + routing.partly_shelved - routing.fanned_out, 0),
         dead=shelved,
-        filtered=routing.filtered,
+        filtered=routing.filtered + filtered,
         duplicate=routing.duplicates + (owed - stored) + (len(routing.shelved) - shelved),
     )
 

@@ -10,6 +10,7 @@ from npsbridge.core.model import Delivery, Identity, Kind, PlannedDelivery, Resp
 from npsbridge.core.ports import (
     Arrival,
     Health,
+    Hinted,
     JournalEntry,
     Ledger,
     Origin,
@@ -79,9 +80,11 @@ def identity(row: Row) -> Identity:
 
 
 def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, now: int) -> Row:
-    """The row of a delivery that has just become owed, in the order of `shelf_row`."""
+    """The row of a delivery that has just become owed, or is not to be sent at all, in the order of `shelf_row`."""
     waits_until = planned.not_before if planned.not_before is not None and planned.not_before > now else None
     state = State.QUEUED if waits_until is None else State.WAITING
+    if planned.filtered_because is not None:
+        state, waits_until = State.FILTERED, None
     return (
         number,
         planned.connection,
@@ -91,10 +94,10 @@ def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, n
         planned.subject,
         state.value,
         0,
-        None,
+        planned.filtered_because,
         now,
         waits_until,
-        None,
+        now if state is State.FILTERED else None,
         journal_id,
     )
 
@@ -155,6 +158,12 @@ def settlement_row(settlement: Settlement, *, now: int) -> Row:
         now if state in FINISHED else None,
         settlement.id,
     )
+
+
+def hinted(row: Row) -> Hinted:
+    """From hint, heard_at."""
+    hint, heard_at = row
+    return Hinted(hint=hint, heard_at=heard_at)
 
 
 def health(row: Row) -> Health:

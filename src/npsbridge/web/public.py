@@ -4,6 +4,7 @@ While the daemon ends, no new connection is taken; what comes on an open one is 
 """
 
 import asyncio
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +12,9 @@ from functools import partial
 from aiohttp import web
 from loguru import logger
 
-from npsbridge.core.ports import Receiver
+from npsbridge.core.ports import Heard, Receiver, TokenReceiver
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.readback import ReadBack
 from npsbridge.metrics import Metrics
 from npsbridge.web.refusals import refusal, refusing
 
@@ -29,6 +31,11 @@ class Doors:
     """What the public listener needs of the rest."""
 
     receivers: Mapping[str, Receiver]
+    """Of vendors that sign, by connection."""
+    hooks: Mapping[str, TokenReceiver]
+    """Of vendors that sign nothing, by connection."""
+    readbacks: Mapping[str, ReadBack]
+    """What becomes of their hints, by connection."""
     intake: Intake
     metrics: Metrics
 
@@ -36,27 +43,51 @@ class Doors:
 def public_app(doors: Doors) -> web.Application:
     """The application of the public listener; whatever it does not know is 404."""
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[refusing])
-    app.router.add_post("/hooks/{connection}", partial(_hook, doors))
+    app.router.add_post("/hooks/{connection}", partial(_signed_hook, doors))
+    app.router.add_post("/hooks/{connection}/{token}", partial(_token_hook, doors))
     return app
 
 
-async def _hook(doors: Doors, request: web.Request) -> web.Response:
+async def _signed_hook(doors: Doors, request: web.Request) -> web.Response:
     """A signed webhook of a vendor: 401 unless the signature is right, 200 once its response is journaled."""
     connection = request.match_info["connection"]
     receiver = doors.receivers.get(connection)
     if receiver is None:
-        return refusal(404, "not_found", "there is nothing here")
+        return _nothing_here()
     raw = await _body(request)
     if not receiver.authentic(_headers(request), raw):
         doors.metrics.ingest_events.labels("webhook", "forged").inc()
         logger.bind(connection=connection).debug("A webhook was refused: its signature is missing or wrong")
         return refusal(401, "invalid_signature", "the signature is missing or wrong")
-    if records := receiver.records(raw):
-        async with asyncio.timeout(COMMIT_SECONDS):
-            await doors.intake.webhook(connection, records)
-    else:
+    return await _keep(doors, connection, Heard(records=receiver.records(raw)))
+
+
+async def _token_hook(doors: Doors, request: web.Request) -> web.Response:
+    """An unsigned webhook: 404 unless the token is right, 200 once what it tells is on disk."""
+    connection = request.match_info["connection"]
+    hook = doors.hooks.get(connection)
+    # An unknown connection costs as much time as a wrong token, and gets the same answer.
+    expected = hook.token if hook else ""
+    is_right = hmac.compare_digest(request.match_info["token"].encode(), expected.encode())
+    if hook is None or not is_right:
+        return _nothing_here()
+    return await _keep(doors, connection, hook.hear(await _body(request)))
+
+
+async def _keep(doors: Doors, connection: str, heard: Heard) -> web.Response:
+    """Put what a webhook tells on disk; only then is it answered."""
+    async with asyncio.timeout(COMMIT_SECONDS):
+        if heard.records:
+            await doors.intake.webhook(connection, heard.records)
+        if heard.hints:
+            await doors.readbacks[connection].note(heard.hints)
+    if not heard.records and not heard.hints:
         doors.metrics.ingest_events.labels("webhook", "ignored").inc()
     return web.json_response({"success": True})
+
+
+def _nothing_here() -> web.Response:
+    return refusal(404, "not_found", "there is nothing here")
 
 
 async def _body(request: web.Request) -> bytes:

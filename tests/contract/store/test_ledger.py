@@ -46,6 +46,18 @@ async def test_i2_a_known_delivery_and_a_known_record_are_duplicates(store: Stor
     assert await store.ledger() == Ledger(accepted=6, waiting=2, dead=1, duplicate=3)
 
 
+async def test_i2_a_delivery_that_is_not_to_be_sent_is_filtered_from_the_start(store: Store) -> None:
+    unsent = planned("m2", connection="heap", filtered_because="no userId")
+    for _ in range(2):
+        await route(store, deliveries=(planned("m1"), unsent), fanned_out=1)
+    assert await store.ledger() == Ledger(accepted=4, waiting=1, filtered=1, duplicate=2)
+
+
+async def test_i2_what_only_one_of_two_sinks_could_not_say_is_dead_beside_what_the_other_is_owed(store: Store) -> None:
+    await route(store, deliveries=(planned("m1"),), shelved=(shelved("k1"),), fanned_out=1, partly_shelved=1)
+    assert await store.ledger() == Ledger(accepted=2, waiting=1, dead=1)
+
+
 async def test_i2_a_release_turns_what_was_held_back_into_what_is_owed(store: Store) -> None:
     await route(store, count=2, responses=(held_back("1"), held_back("2")), settling=2)
     released = Routing(

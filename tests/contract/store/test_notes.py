@@ -21,6 +21,16 @@ async def test_facts_are_kept_by_name(store: Store) -> None:
     assert dict(await store.facts()) == {"a": "3", "b": "2"}
 
 
+async def test_hints_are_kept_in_order_until_they_are_forgotten(store: Store) -> None:
+    await store.note_hints("shop", ["b", "a"], heard_at=START)
+    await store.note_hints("shop", ["a", "c"], heard_at=START + 1)
+    await store.note_hints("other", ["a"], heard_at=START)
+    await store.forget_hints("shop", ["b"])
+    assert [(one.hint, one.heard_at) for one in await store.hints("shop", 10)] == [("a", START), ("c", START + 1)]
+    assert [one.hint for one in await store.hints("shop", 1)] == ["a"]
+    assert [one.hint for one in await store.hints("other", 10)] == ["a"]
+
+
 async def test_a_healthy_store_answers_its_heartbeat_and_its_probe(store: Store) -> None:
     before = await store.ledger()
     await store.heartbeat()

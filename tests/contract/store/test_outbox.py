@@ -253,3 +253,11 @@ async def test_nothing_owed_has_no_age(store: Store) -> None:
     await settle(store, await owe(store, planned("m1")))
     await store.shelve(shelved())
     assert await store.oldest_owed() == {}
+
+
+async def test_what_is_not_to_be_sent_is_never_claimed_and_says_why(store: Store) -> None:
+    (number,) = await owe(store, planned("m1", filtered_because="no userId is known", not_before=START + 1))
+    assert await ready(store, now=START + 10) == []
+    kept = await store.delivery(number)
+    assert kept is not None
+    assert (kept.state, kept.reason, kept.attempts) == (State.FILTERED, "no userId is known", 0)

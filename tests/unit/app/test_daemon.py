@@ -18,6 +18,7 @@ from npsbridge.core.ports import Store
 from npsbridge.errors import ConfigurationError, Fault, StoreError, StoreFull
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import Settings, load
+from unit.engine.doubles import MemoryStore
 
 REFUSED = "The settings were not reloaded; the old ones stay in force"
 
@@ -83,7 +84,7 @@ async def test_it_says_that_it_is_ready_and_that_it_stops(
 async def test_a_signal_to_stop_leaves_signals_to_their_usual_effect(number: signal.Signals, tmp_path: Path) -> None:
     with closing(Sockets()) as sockets, closing(Orders(lambda: settings(tmp_path), sockets)) as orders:
         tell(number)
-        assert await orders.following(settings(tmp_path)) is None
+        assert await orders.following(settings(tmp_path), cast("Store", MemoryStore())) is None
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -91,14 +92,14 @@ async def test_a_signal_that_came_before_anybody_listened_is_not_lost(tmp_path: 
     with closing(Sockets()) as sockets, closing(Orders(lambda: settings(tmp_path), sockets)) as orders:
         tell(signal.SIGTERM)
         await asyncio.sleep(0)
-        assert await orders.following(settings(tmp_path)) is None
+        assert await orders.following(settings(tmp_path), cast("Store", MemoryStore())) is None
 
 
 async def test_a_good_reload_is_announced_and_hands_over_the_new_settings(tmp_path: Path, manager: Manager) -> None:
     wanted = settings(tmp_path, SHUTDOWN_TIMEOUT="7")
     with closing(Sockets()) as sockets, closing(Orders(lambda: wanted, sockets)) as orders:
         tell(signal.SIGHUP)
-        assert await orders.following(settings(tmp_path)) is wanted
+        assert await orders.following(settings(tmp_path), cast("Store", MemoryStore())) is wanted
     [reloading] = manager.heard()
     assert reloading.startswith("RELOADING=1\nMONOTONIC_USEC=")
 
@@ -110,7 +111,7 @@ async def test_f42_a_bad_reload_is_told_fault_by_fault_and_ends(tmp_path: Path, 
 
     with log_kept("ERROR") as told, closing(Sockets()) as sockets, closing(Orders(fail, sockets)) as orders:
         tell(signal.SIGHUP)
-        assert await orders.following(settings(tmp_path)) is None
+        assert await orders.following(settings(tmp_path), cast("Store", MemoryStore())) is None
     assert [(line.message, line.extra["fault"]) for line in told] == [
         (REFUSED, "A: is wrong"),
         (REFUSED, "B: is missing"),
@@ -125,7 +126,7 @@ async def test_another_store_takes_a_restart(tmp_path: Path) -> None:
 
     with log_kept("ERROR") as told, closing(Sockets()) as sockets, closing(Orders(other, sockets)) as orders:
         tell(signal.SIGHUP)
-        assert await orders.following(settings(tmp_path)) is None
+        assert await orders.following(settings(tmp_path), cast("Store", MemoryStore())) is None
     assert [line.extra["fault"].partition(":")[0] for line in told] == ["NPSBRIDGE_STORE_URL"]
 
 

@@ -46,6 +46,30 @@ async def test_a_direction_that_is_switched_off_has_no_part() -> None:
         assert list(parts.receivers) == ["delighted"]
 
 
+async def test_who_signs_nothing_is_heard_by_token_and_read_back() -> None:
+    account = {"RETENTLY__API_KEY": "key-of-retently", "RETENTLY__WEBHOOK_TOKEN": "a-long-token"}
+    async with parts_of(**BOTH, **account) as parts:
+        assert {name: hook.token for name, hook in parts.hooks.items()} == {"retently": "a-long-token"}
+        assert parts.lookups["retently"] in parts.sources
+
+
+async def test_without_a_token_there_is_no_hook() -> None:
+    async with parts_of(**BOTH, RETENTLY__API_KEY="key-of-retently") as parts:
+        assert (parts.hooks, parts.lookups) == ({}, {})
+
+
+async def test_hints_are_read_back_even_where_nothing_is_polled() -> None:
+    account = {"RETENTLY__API_KEY": "k", "RETENTLY__WEBHOOK_TOKEN": "a-long-token", "RETENTLY__PULL": "false"}
+    async with parts_of(**BOTH, **account) as parts:
+        assert [source.connection for source in parts.sources] == ["delighted"]
+        assert list(parts.lookups) == ["retently"]
+
+
+async def test_the_sinks_know_what_their_first_delivery_freezes() -> None:
+    async with parts_of(**BOTH, HEAP__APP_ID="123") as parts:
+        assert parts.frozen == {"segment": {}, "heap": {"frozen:heap:identity": "user_id"}}
+
+
 async def test_without_a_sink_nothing_is_taken_in() -> None:
     async with parts_of(DELIGHTED__API_KEY="key-of-delighted") as parts:
         working = parts.with_work()

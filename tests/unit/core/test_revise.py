@@ -76,14 +76,11 @@ EDITS: list[dict[str, Any]] = [
     {"permalink": "https://vendor.example/r/2"},
     {"permalink": None},
     {"campaign": Campaign(id="c2", name="Spring")},
-    {"campaign": Campaign(id="c1", name="Autumn")},
     {"channel": "sms"},
     {"tags": ["billing"]},
     {"tags": []},
     {"answers": []},
     {"answers": [Answer(question="Why?", answer=["Because", "So"])]},
-    {"person_properties": {}},
-    {"person_properties": {"plan": "free"}},
 ]
 
 
@@ -137,6 +134,19 @@ def test_a_later_time_alone_is_stored_without_emission() -> None:
     assert judge(response(updated_at=LATER)) == Duplicate(response=response(updated_at=LATER))
 
 
+@pytest.mark.parametrize(
+    "shown_today",
+    [
+        {"person_properties": {}},
+        {"person_properties": {"plan": "free"}},
+        {"campaign": Campaign(id="c1", name="Autumn")},
+    ],
+)
+def test_what_the_person_or_the_campaign_is_like_today_is_stored_without_emission(shown_today: dict[str, Any]) -> None:
+    changed = response(**shown_today, updated_at=LATER)
+    assert judge(changed) == Duplicate(response=changed)
+
+
 @pytest.mark.parametrize("person", [{"name": "Ana Petrov"}, {"email": "petrov@example.org"}])
 def test_another_name_or_email_alone_is_stored_without_emission(person: dict[str, Any]) -> None:
     changed = response(person=msgspec.structs.replace(RESPONSE.person, **person))
@@ -162,7 +172,16 @@ def test_another_campaign_does_not_inherit_the_name_of_the_old_one() -> None:
 
 @pytest.mark.parametrize("blank", [None, "", " \n"])
 def test_f32_a_webhook_of_the_same_second_cannot_take_a_comment_away(blank: str | None) -> None:
-    assert judge(response(comment=blank, score=2), origin=Origin.WEBHOOK) == Stale()
+    assert judge(response(comment=blank, score=2), origin=Origin.WEBHOOK) == Duplicate(response=None)
+
+
+def test_f32_a_webhook_of_the_same_second_cannot_take_a_score_away() -> None:
+    assert judge(response(score=None), origin=Origin.WEBHOOK) == Duplicate(response=None)
+
+
+def test_a_webhook_that_only_knows_how_a_survey_ended_brings_its_flag() -> None:
+    bare = response(score=None, comment=None, survey_type="custom", tags=[], answers=UNSET, dismissed=True)
+    assert judge(bare, origin=Origin.WEBHOOK) == Revised(response=response(dismissed=True), revision=1)
 
 
 def test_f32_a_webhook_of_the_same_second_can_bring_a_comment() -> None:

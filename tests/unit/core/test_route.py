@@ -23,6 +23,8 @@ from unit.core.routing import (
     entry,
     moment,
     plan,
+    plan_briefly,
+    plan_what_fits,
     reading,
     said,
 )
@@ -293,6 +295,18 @@ def test_what_was_shelved_was_not_said_so_a_shorter_edit_says_it() -> None:
     line.route({"id": "1", "comment": "x" * 21})
     routing = line.route({"id": "1", "comment": "Fast", "edited": 60})
     assert said(routing) == ["1/identify/2", "1/submit/2", "1/answered/2", "1/completed/2"]
+
+
+def test_what_one_sink_cannot_say_keeps_no_other_from_saying_it() -> None:
+    line = Line(plans=[plan_what_fits, plan_briefly])
+    routing = line.route({"id": "1", "comment": "x" * 21})
+    assert [(one.connection, one.kind) for one in routing.deliveries] == [("heap", "submit")]
+    assert (len(routing.shelved), routing.partly_shelved, routing.fanned_out) == (1, 1, 1)
+
+
+def test_what_no_sink_can_say_is_shelved_for_each_and_accounted_for_once() -> None:
+    routing = Line(plans=[plan_what_fits, plan_what_fits]).route({"id": "1", "comment": "x" * 21})
+    assert (len(routing.shelved), routing.partly_shelved, routing.fanned_out, accounted(routing)) == (2, 1, 0, 1)
 
 
 # --- the ledger -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from npsbridge.core.outcome import Delivered, Outcome
 from npsbridge.core.ports import (
     Arrival,
     Health,
+    Hinted,
     JournalEntry,
     Page,
     Recall,
@@ -43,6 +44,7 @@ class MemoryStore:
         self.held: list[RememberedResponse] = []
         self.routings: list[Routing] = []
         self.shelf: list[Shelved] = []
+        self.noted: list[Hinted] = []
         self.owed: dict[int, Delivery] = {}
         self.settlements: list[Settlement] = []
         self.purged: list[int] = []
@@ -71,6 +73,19 @@ class MemoryStore:
         self.arrivals += arrivals
         if checkpoint is not None:
             self.checkpoints[checkpoint[0]] = checkpoint[1]
+
+    async def note_hints(self, connection: str, hints: Sequence[str], *, heard_at: int) -> None:
+        self._room("note_hints")
+        assert connection
+        self.noted += [Hinted(hint=hint, heard_at=heard_at) for hint in hints]
+
+    async def hints(self, connection: str, limit: int) -> list[Hinted]:
+        assert connection
+        return self.noted[:limit]
+
+    async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
+        assert connection
+        self.noted = [one for one in self.noted if one.hint not in hints]
 
     async def shelve(self, item: Shelved) -> None:
         self._room("shelve")
@@ -150,6 +165,21 @@ class ScriptedSource:
             if isinstance(step, Exception):
                 raise step
             yield step
+
+
+class ScriptedLookup:
+    """Finds each hint, in its own words as a record, unless the script has trouble for it."""
+
+    def __init__(self, **trouble: Exception) -> None:
+        self.trouble = trouble
+        self.asked: list[list[str]] = []
+
+    async def look_up(self, hints: Sequence[str]) -> list[bytes]:
+        self.asked.append(list(hints))
+        for hint in hints:
+            if hint in self.trouble:
+                raise self.trouble[hint]
+        return [b'"%b"' % hint.encode() for hint in hints if not hint.startswith("removed")]
 
 
 class ScriptedDestination:

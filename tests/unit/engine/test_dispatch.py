@@ -1,6 +1,7 @@
 """One lane: claim, attempt, record, and rest as long as it takes."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
@@ -25,13 +26,14 @@ class Line:
         batch_limit: int = 10,
         rate_limit: float = 0.0,
         give_up_after: float = 1e9,
+        frozen: Mapping[str, str] | None = None,
     ) -> None:
         self.store = MemoryStore()
         self.store.owed = {number: a_delivery(number) for number in range(1, owed + 1)}
         self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + self.time)
         self.bell = Bell()
         self.destination = ScriptedDestination(*outcomes, batch_limit=batch_limit, rate_limit=rate_limit)
-        self.lane = Lane(self.destination, self.seams, bell=self.bell, give_up_after=give_up_after)
+        self.lane = Lane(self.destination, self.seams, bell=self.bell, give_up_after=give_up_after, frozen=frozen)
 
     @property
     def time(self) -> float:
@@ -66,6 +68,18 @@ async def test_the_first_delivery_is_remembered_for_ever() -> None:
     made = Line()
     await made.lane.step()
     assert made.store.facts_noted == {"first_delivery_at:sink": str(NOW)}
+
+
+async def test_the_first_delivery_freezes_what_must_not_change_after_it() -> None:
+    made = Line(frozen={"frozen:sink:identity": "email"})
+    await made.lane.step()
+    assert made.store.facts_noted["frozen:sink:identity"] == "email"
+
+
+async def test_an_attempt_that_delivers_nothing_freezes_nothing() -> None:
+    made = Line(Paused(reason="HTTP 401"), frozen={"frozen:sink:identity": "email"})
+    await made.lane.step()
+    assert made.store.facts_noted == {}
 
 
 async def test_i7_no_window_of_a_second_holds_more_than_the_rate() -> None:

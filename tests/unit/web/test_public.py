@@ -10,12 +10,14 @@ import pytest
 from aiohttp import web
 
 from end_to_end.harness import log_kept
+from npsbridge.core.ports import Heard
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.readback import ReadBack
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import BadRecord
 from npsbridge.web.public import BODY_LIMIT, BODY_SECONDS, COMMIT_SECONDS, Doors, public_app
-from unit.engine.doubles import MemoryStore, seams_of
+from unit.engine.doubles import MemoryStore, ScriptedLookup, seams_of
 from unit.web.serving import caller, served, spoken
 
 SIGNED = {"X-Signature": "right"}
@@ -37,6 +39,23 @@ class Signed:
                 return [] if raw == b"other" else [raw]
 
 
+class Unsigned:
+    """Its records are bodies that begin with `r`, its hints those with `h`."""
+
+    token = "t0ken"
+
+    def hear(self, raw: bytes) -> Heard:
+        match raw[:1]:
+            case b"r":
+                return Heard(records=[raw])
+            case b"h":
+                return Heard(hints=[raw.decode()])
+            case b"b":
+                raise BadRecord("/id", "is missing")
+            case _:
+                return Heard()
+
+
 class Door:
     """The application over a store in lists."""
 
@@ -45,7 +64,13 @@ class Door:
         self.seams: Seams = seams_of(self.store)
         intake = Intake(self.seams, Bell())
         self.app: web.Application = public_app(
-            Doors(receivers={"shop": Signed()}, intake=intake, metrics=self.seams.metrics)
+            Doors(
+                receivers={"shop": Signed()},
+                hooks={"open": Unsigned()},
+                readbacks={"open": ReadBack("open", ScriptedLookup(), self.seams, intake)},
+                intake=intake,
+                metrics=self.seams.metrics,
+            )
         )
 
     @property
@@ -57,10 +82,12 @@ class Door:
         return self.seams.metrics.registry.get_sample_value("npsbridge_ingest_events_total", labels)
 
 
-async def post(door: Door, body: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+async def post(
+    door: Door, body: bytes | AsyncIterator[bytes], headers: Mapping[str, str], path: str = "/hooks/shop"
+) -> aiohttp.ClientResponse:
     async with caller(door.app) as session:
         data = io.BytesIO(body) if isinstance(body, bytes) else body
-        answer = await session.post("/hooks/shop", data=data, headers=headers)
+        answer = await session.post(path, data=data, headers=headers)
         await answer.read()
         return answer
 
@@ -210,3 +237,58 @@ async def test_f37_what_is_no_http_is_refused_and_cannot_fill_the_log(
         answer = await spoken(listener, head + b"\r\n\r\n")
     assert b" 400 " in answer.partition(b"\r\n")[0]
     assert caplog.records == []
+
+
+# --- unsigned webhooks: the token is the secret -----------------------------------------------------------------
+
+
+async def test_a_record_of_an_unsigned_webhook_is_kept_before_it_is_thanked_for() -> None:
+    door = Door()
+    answer = await post(door, b"record", {}, "/hooks/open/t0ken")
+    assert (answer.status, door.kept) == (200, [b"[record]"])
+
+
+async def test_a_hint_of_an_unsigned_webhook_is_on_disk_before_it_is_thanked_for() -> None:
+    door = Door()
+    answer = await post(door, b"hint", {}, "/hooks/open/t0ken")
+    assert (answer.status, [one.hint for one in door.store.noted], door.kept) == (200, ["hint"], [])
+    assert door.counted("hinted") == 1
+
+
+async def test_news_that_is_not_ours_is_thanked_for_and_forgotten() -> None:
+    door = Door()
+    answer = await post(door, b"other", {}, "/hooks/open/t0ken")
+    assert (answer.status, door.kept, door.store.noted) == (200, [], [])
+    assert door.counted("ignored") == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/hooks/open/wrong",
+        "/hooks/open/t0kenn",
+        "/hooks/open/t0ke%C3%B1",
+        "/hooks/open",
+        "/hooks/nobody/t0ken",
+        "/hooks/shop/t0ken",
+        "/hooks/nobody",
+    ],
+)
+async def test_an_unknown_hook_and_a_wrong_token_are_the_same_404(path: str) -> None:
+    door = Door()
+    answer = await post(door, b"record", SIGNED, path)
+    told = await answer.json()
+    assert (answer.status, told["code"], told["message"]) == (404, "not_found", "there is nothing here")
+    assert door.kept == []
+
+
+async def test_a_full_store_asks_the_caller_of_a_hint_to_come_again() -> None:
+    door = Door()
+    door.store.full.add("note_hints")
+    answer = await post(door, b"hint", {}, "/hooks/open/t0ken")
+    assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+
+
+async def test_a_body_that_cannot_be_a_webhook_is_refused_with_the_reason() -> None:
+    answer = await post(Door(), b"bad", {}, "/hooks/open/t0ken")
+    assert (answer.status, (await answer.json())["message"]) == (400, "/id: is missing")

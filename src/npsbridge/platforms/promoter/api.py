@@ -10,7 +10,7 @@ import msgspec
 
 from npsbridge.clock import Clock
 from npsbridge.core import reading
-from npsbridge.errors import BadRecord, TryLater, UnreadablePage
+from npsbridge.errors import BadRecord, PersonMustAct, TryLater, UnreadablePage
 from npsbridge.net.answers import LONGEST_WAIT, expect_ok, retry_after, said_at
 from npsbridge.net.client import EXCERPT, HttpClient, Reply
 from npsbridge.platforms.base import Wiring
@@ -52,6 +52,7 @@ class FeedbackApi:
         self._headers = authorized(wiring.settings)
         self._setting = wiring.setting("API_KEY")
         self._ahead = timedelta()
+        self._proofs: dict[tuple[int, Window], Listing | None] = {}
 
     def now(self) -> datetime:
         """The vendor's time, as far as its answers have told it."""
@@ -64,11 +65,25 @@ class FeedbackApi:
         answer for days without answers proves them.
         """
         past, future = NEVER
-        before = await self.list(2, past.query, may_be_missing=True)
+        before = await self._proof(2, past, may_be_missing=True)
         version = 1 if before is None else 2
-        before = before or await self.list(version, past.query)
-        after = await self.list(version, future.query)
+        before = before or await self._proof(version, past)
+        after = await self._proof(version, future)
+        self._proofs.clear()
         return version, not any(page.count or page.rows for page in (before, after) if page)
+
+    async def _proof(self, version: int, window: Window, *, may_be_missing: bool = False) -> Listing | None:
+        """What was answered stays known while others fail: a server that fails now and then must not keep us out.
+
+        It is forgotten when somebody has to act, for that may change every answer.
+        """
+        if (version, window) not in self._proofs:
+            try:
+                self._proofs[version, window] = await self.list(version, window.query, may_be_missing=may_be_missing)
+            except PersonMustAct:
+                self._proofs.clear()
+                raise
+        return self._proofs[version, window]
 
     async def list(self, version: int, query: Mapping[str, str], *, may_be_missing: bool = False) -> Listing | None:
         """One page; None for a 404, where that may be.

@@ -1,14 +1,11 @@
 """What an operator can set of a Promoter.io account."""
 
-import re
 from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from npsbridge.settings import Contradiction, Duration, SurveySettings
-
-_URL_PART = re.compile(r"[A-Za-z0-9._~-]+")
+from npsbridge.settings import Contradiction, Duration, TokenHookSettings
 
 
 class SurveyTrigger(BaseModel, extra="forbid", frozen=True):
@@ -19,7 +16,7 @@ class SurveyTrigger(BaseModel, extra="forbid", frozen=True):
     """The campaign whose survey it is; None for that of the account's settings."""
 
 
-class PromoterSettings(SurveySettings):
+class PromoterSettings(TokenHookSettings):
     """Settings of a Promoter.io account."""
 
     key_fields: ClassVar[tuple[str, ...]] = ("api_key",)
@@ -32,10 +29,6 @@ class PromoterSettings(SurveySettings):
         None, gt=0, description="The contact list that new people join; empty: the account's own.", examples=["599"]
     )
     base_url: str = Field("https://app.promoter.io/api", description="Where Promoter.io's API is, without its /v2.")
-    webhook_token: SecretStr | None = Field(
-        None,
-        description="Last part of the webhook URL, and its only secret, for Promoter.io signs nothing; make it long.",
-    )
     surveys: list[SurveyTrigger] = Field(
         default_factory=list,
         description='JSON list of event names that trigger a survey; {"event":"...","campaign_id":79} names another '
@@ -74,13 +67,6 @@ class PromoterSettings(SurveySettings):
             raise ValueError("must not name an event twice")
         return value
 
-    @field_validator("webhook_token", mode="after")
-    @classmethod
-    def _fits_into_a_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _URL_PART.fullmatch(value.get_secret_value()):
-            raise ValueError("must consist of letters, digits and . _ ~ - because it stands in a URL")
-        return value
-
     def contradictions(self) -> Iterator[Contradiction]:
         """A survey needs a campaign."""
         if self.campaign_id is None and any(trigger.campaign_id is None for trigger in self.surveys):
@@ -89,11 +75,6 @@ class PromoterSettings(SurveySettings):
                 problem="must be set, because an event in SURVEYS names no campaign of its own",
                 example="78",
             )
-
-    @property
-    def authenticates_hooks(self) -> bool:
-        """The token in the URL is all there is."""
-        return self.webhook_token is not None
 
 
 def authorized(settings: PromoterSettings) -> dict[str, str]:

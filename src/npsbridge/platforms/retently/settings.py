@@ -1,16 +1,13 @@
 """What an operator can set of a Retently account."""
 
-import re
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from npsbridge.settings import SurveySettings
-
-_URL_PART: Final = re.compile(r"[A-Za-z0-9._~-]+")
+from npsbridge.settings import TokenHookSettings
 
 
-class RetentlySettings(SurveySettings):
+class RetentlySettings(TokenHookSettings):
     """Settings of a Retently account."""
 
     key_fields: ClassVar[tuple[str, ...]] = ("api_key",)
@@ -18,10 +15,6 @@ class RetentlySettings(SurveySettings):
     api_key: SecretStr | None = Field(None, description="The account's API key (Retently: Settings > API tokens).")
     base_url: str = Field(
         "https://app.retently.com/api/v2", description="Where Retently's API is, with its /api/v2 at the end."
-    )
-    webhook_token: SecretStr | None = Field(
-        None,
-        description="Last part of the webhook URL, and its only secret, for Retently signs nothing; make it long.",
     )
     campaigns: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
@@ -41,13 +34,6 @@ class RetentlySettings(SurveySettings):
         examples=["verify"],
     )
 
-    @field_validator("webhook_token", mode="after")
-    @classmethod
-    def _fits_into_a_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _URL_PART.fullmatch(value.get_secret_value()):
-            raise ValueError("must consist of letters, digits and . _ ~ - because it stands in a URL")
-        return value
-
     @field_validator("campaigns", mode="before")
     @classmethod
     def _names_in_one_string(cls, value: object) -> object:
@@ -64,11 +50,6 @@ class RetentlySettings(SurveySettings):
         ):
             raise ValueError("must name a campaign and at least one event for it, none of them empty")
         return value
-
-    @property
-    def authenticates_hooks(self) -> bool:
-        """Retently signs nothing; the token in the URL is the proof."""
-        return self.webhook_token is not None
 
 
 def authorized(settings: RetentlySettings) -> dict[str, str]:

@@ -32,6 +32,8 @@ SHORTEST_OVERLAP = 600
 """Seconds; whether `startDate` is inclusive and how exact it is, is not documented, and clocks differ."""
 FIRST_WAIT, LONGEST_WAIT = 60.0, 300.0
 """Seconds to wait after a 429 that does not say how long; the limit is one of requests a minute (retently.com/api)."""
+ASK_AGAIN = 2.0
+"""Seconds after which a hint is looked at again when it came before we know which answers are wanted."""
 NOT_FOUND = (400, 404)
 """What the vendor says of an id that is malformed or unknown (retently.com/api)."""
 
@@ -39,12 +41,10 @@ NOT_FOUND = (400, 404)
 class RetentlySource:
     """Reads survey responses, and which surveys were opened.
 
-    Args:
-        wiring: the configured connection.
-        reads_outbox: whether anybody wants to know which surveys were opened.
+    The outbox, which only tells who opened a survey, is left alone when nobody wants to know.
     """
 
-    def __init__(self, wiring: Wiring[RetentlySettings], *, reads_outbox: bool = True) -> None:
+    def __init__(self, wiring: Wiring[RetentlySettings]) -> None:
         self.connection = wiring.name
         self.poll_interval = wiring.settings.poll_interval
         self._settings = wiring.settings
@@ -53,14 +53,16 @@ class RetentlySource:
         self._clock = wiring.clock
         self._headers = authorized(wiring.settings)
         self._setting = wiring.setting("API_KEY")
-        self._reads_outbox = reads_outbox
+        self._reads_outbox = wiring.emits("Viewed NPS Survey")
         self._outbox_refused_at: int | None = None
         # History takes half of what the account allows, so that hints and others find the way free.
         self._history_pace = RateWindow(wiring.settings.rate_limit / 2, 60.0)
         self._refusals = 0
         self._server_ms: int | None = None
-        self._floor = Floor()
+        self._floor = Floor() if _wants_all(wiring.settings) else None
+        """What was there before we came and is not wanted; None until reading has begun and it is known."""
         self._metric_of: dict[str, str] = {}
+        self._opening: dict[str, Sheet] = {}
         self._has_told_of_order = False
 
     async def read(self, checkpoint: bytes | None) -> AsyncIterator[Page]:
@@ -187,16 +189,24 @@ class RetentlySource:
 
     async def _start(self, listing: Listing) -> Track:
         """Where following will begin is settled before any history is read, so that nothing falls between the two."""
-        sheet = await self._list(listing, {"sort": f"-{listing.order}"})
+        sheet = await self._newest(listing)
         mark_ms = self._not_in_future(sheet.newest)
         if not self._settings.backfill:
+            del self._opening[listing.key]
             there = [row.id for row in sheet.rows if row.at is not None and row.at >= mark_ms]
             return Track(mark_ms=mark_ms, floor=Floor(at_ms=mark_ms, ids=there))
         since = self._settings.backfill_since
         floor = Floor(at_ms=max(0, milliseconds(since))) if since else Floor()
         first = max(await self._first(listing, sheet), floor.at_ms // 1000)
+        del self._opening[listing.key]
         has_history = bool(sheet.rows) and first * 1000 <= mark_ms
         return Track(first=first, window=first if has_history else None, mark_ms=mark_ms, floor=floor)
+
+    async def _newest(self, listing: Listing) -> Sheet:
+        """The newest page when we came; known while other questions fail, or a flapping server would keep us out."""
+        if listing.key not in self._opening:
+            self._opening[listing.key] = await self._list(listing, {"sort": f"-{listing.order}"})
+        return self._opening[listing.key]
 
     async def _first(self, listing: Listing, newest: Sheet) -> int:
         """The second of the oldest row, in at most two requests; 0 when that cannot be known."""
@@ -207,9 +217,10 @@ class RetentlySource:
         if head.times and head.times[0] <= oldest:
             return head.times[0] // 1000
         # The server sorts as it likes, which is newest first: the oldest row is the last one.
-        if newest.total is None:
+        total = head.total or newest.total
+        if total is None:
             return 0
-        tail = await self._list(listing, {"sort": listing.order, "limit": "1", "page": str(newest.total)})
+        tail = await self._list(listing, {"sort": listing.order, "limit": "1", "page": str(total)})
         return min([*tail.times, oldest]) // 1000 if tail.times else 0
 
     # --- single answers -------------------------------------------------------------------------------------------
@@ -232,6 +243,8 @@ class RetentlySource:
         return [row for row in self._sheet(reply, FEEDBACK, path, or_one=True).rows if row.id == feedback_id]
 
     async def _by_email(self, email: str) -> list[Row]:
+        if self._floor is None:
+            raise TryLater("reading has not begun yet", after=ASK_AGAIN)
         query = {"email": email, "sort": f"-{FEEDBACK.order}", "limit": str(PAGE_SIZE)}
         reply = await self._get(FEEDBACK.path, query, operation="read_responses_of_person")
         sheet = self._sheet(reply, FEEDBACK, f"{FEEDBACK.path}?email=")
@@ -295,6 +308,11 @@ class RetentlySource:
 
     def _now(self) -> int:
         return self._clock.now_ms() // 1000
+
+
+def _wants_all(settings: RetentlySettings) -> bool:
+    """Whether no answer is too old to be told; who does not poll is told of none but what webhooks speak of."""
+    return not settings.pull or (settings.backfill and settings.backfill_since is None)
 
 
 def _is_history(listing: Listing, asked: Pass) -> bool:

@@ -7,7 +7,7 @@ or other platforms.
 
 from npsbridge.platforms.base import Platform
 from npsbridge.platforms.satismeter.check import check
-from npsbridge.platforms.satismeter.compose import compose
+from npsbridge.platforms.satismeter.archive import compose
 from npsbridge.platforms.satismeter.parse import parse
 from npsbridge.platforms.satismeter.receiver import SatisMeterReceiver
 from npsbridge.platforms.satismeter.settings import SatisMeterSettings

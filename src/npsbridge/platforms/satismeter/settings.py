@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from npsbridge.settings import SurveySettings
+from npsbridge.settings import TokenHookSettings
 
 _PROJECT = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class SatisMeterSettings(SurveySettings):
+class SatisMeterSettings(TokenHookSettings):
     """Settings of one SatisMeter project: an API key is good for one project only."""
 
     key_fields: ClassVar[tuple[str, ...]] = ("api_key", "project_id")
@@ -26,9 +26,6 @@ class SatisMeterSettings(SurveySettings):
     write_key: SecretStr | None = Field(None, description="The project's write key; nothing that is read needs it.")
     base_url: str = Field(
         "https://app.satismeter.com/api", description="Where SatisMeter's API is, without its /v3 and without /v2."
-    )
-    webhook_token: SecretStr | None = Field(
-        None, description="The secret last part of the webhook's URL; SatisMeter signs nothing."
     )
     events: list[str] = Field(
         default_factory=list,
@@ -60,8 +57,3 @@ class SatisMeterSettings(SurveySettings):
         if not all(name.strip() for name in value):
             raise ValueError("must not hold an empty name")
         return value
-
-    @property
-    def authenticates_hooks(self) -> bool:
-        """SatisMeter signs nothing: the secret is the last part of the URL."""
-        return self.webhook_token is not None

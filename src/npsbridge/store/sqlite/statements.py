@@ -35,6 +35,12 @@ MOVE_CHECKPOINT: Final = """
 """
 CHECKPOINT: Final = "SELECT checkpoint FROM checkpoints WHERE connection = ?"
 
+NOTE_HINT: Final = """
+    INSERT INTO hints (connection, hint, heard_at) VALUES (?, ?, ?) ON CONFLICT (hint, connection) DO NOTHING
+"""
+HINTS: Final = "SELECT hint, heard_at FROM hints WHERE connection = ? ORDER BY id LIMIT ?"
+FORGET_HINT: Final = "DELETE FROM hints WHERE connection = ? AND hint = ?"
+
 # --- responses and persons --------------------------------------------------------------------------------------
 
 REMEMBER_RESPONSE: Final = """

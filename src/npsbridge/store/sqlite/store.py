@@ -12,6 +12,7 @@ from npsbridge.core.model import Delivery, Identity, State
 from npsbridge.core.ports import (
     Arrival,
     Health,
+    Hinted,
     JournalEntry,
     Ledger,
     Recall,
@@ -58,6 +59,18 @@ class SqliteStore:
     async def unrouted(self, limit: int) -> list[JournalEntry]:
         """The oldest journal entries that no routing has consumed."""
         return [rows.journal_entry(row) for row in await self._line.rows(sql.UNROUTED, (limit,))]
+
+    async def note_hints(self, connection: str, hints: Sequence[str], *, heard_at: int) -> None:
+        """Remember what a webhook spoke of, until it is read back."""
+        await self._writer.run(lambda database: writes.note_hints(database, connection, hints, heard_at))
+
+    async def hints(self, connection: str, limit: int) -> list[Hinted]:
+        """What is still to be read back."""
+        return [rows.hinted(row) for row in await self._line.rows(sql.HINTS, (connection, limit))]
+
+    async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
+        """They were read back, or never will be."""
+        await self._writer.run(lambda database: writes.forget_hints(database, connection, hints))
 
     # --- routing --------------------------------------------------------------------------------------------------
 

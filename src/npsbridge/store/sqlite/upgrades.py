@@ -130,7 +130,20 @@ NOTES: Upgrade = (
     "CREATE TABLE filler (content BLOB NOT NULL) STRICT",
 )
 
-UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES,)
+HINTS: Upgrade = (
+    # What unsigned webhooks spoke of, until it is read back. A few rows, gone within seconds.
+    """
+    CREATE TABLE hints (
+        id INTEGER PRIMARY KEY,
+        connection TEXT NOT NULL,
+        hint TEXT NOT NULL,
+        heard_at INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX hints_once ON hints (hint, connection)",
+)
+
+UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS)
 """The n-th one leads from version n-1 to version n."""
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from npsbridge.core.model import Identity, State
+from npsbridge.core.model import Identity, PlannedDelivery, State
 from npsbridge.core.ports import Arrival, Health, Retention, Routing, Settlement, Shelved
 from npsbridge.store import ledger, rows
 from npsbridge.store.sqlite import statements as sql
@@ -58,13 +58,23 @@ def _apply(database: sqlite3.Connection, routing: Routing, now: int) -> ledger.E
     source = routing.journal_id
     database.executemany(sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
     database.executemany(sql.NOTE_NEWEST, routing.newest.items())
-    numbers = _numbers(database, "outbox", len(routing.deliveries))
-    owed = [rows.owed_row(*one, journal_id=source, now=now) for one in zip(numbers, routing.deliveries, strict=True)]
-    stored = database.executemany(sql.OWE, owed).rowcount if owed else 0
-    bodies = (planned.body for planned in routing.deliveries)
-    database.executemany(sql.KEEP_BODY, zip(numbers, bodies, strict=True))
+    owed = [planned for planned in routing.deliveries if planned.filtered_because is None]
+    unsent = [planned for planned in routing.deliveries if planned.filtered_because is not None]
+    stored, filtered = (_keep(database, planned, source, now) for planned in (owed, unsent))
     shelved = sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved)
-    return ledger.routed(routing, stored=stored, shelved=shelved)
+    return ledger.routed(routing, stored=stored + filtered, filtered=filtered, shelved=shelved)
+
+
+def _keep(database: sqlite3.Connection, deliveries: Sequence[PlannedDelivery], source: int | None, now: int) -> int:
+    """Put deliveries into the outbox; returns how many of them were not there before."""
+    if not deliveries:
+        return 0
+    numbers = _numbers(database, "outbox", len(deliveries))
+    owed = [rows.owed_row(*one, journal_id=source, now=now) for one in zip(numbers, deliveries, strict=True)]
+    stored = database.executemany(sql.OWE, owed).rowcount
+    bodies = (planned.body for planned in deliveries)
+    database.executemany(sql.KEEP_BODY, zip(numbers, bodies, strict=True))
+    return stored
 
 
 def shelve_page(database: sqlite3.Connection, item: Shelved, now: int) -> None:
@@ -90,6 +100,16 @@ def settle_all(database: sqlite3.Connection, settlements: Sequence[Settlement], 
         changed = database.executemany(sql.SETTLE, [rows.settlement_row(one, now=now) for one in together]).rowcount
         entries.append(ledger.settled(state, changed))
     _count(database, entries)
+
+
+def note_hints(database: sqlite3.Connection, connection: str, hints: Sequence[str], heard_at: int) -> None:
+    """Remember what is to be read back."""
+    database.executemany(sql.NOTE_HINT, [(connection, hint, heard_at) for hint in hints])
+
+
+def forget_hints(database: sqlite3.Connection, connection: str, hints: Sequence[str]) -> None:
+    """Forget what was read back."""
+    database.executemany(sql.FORGET_HINT, [(connection, hint) for hint in hints])
 
 
 def learn_all(database: sqlite3.Connection, identities: Sequence[Identity]) -> None:

@@ -1,6 +1,7 @@
 """An account of the look-alike, a source that reads it, and a clock that both go by."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -64,7 +65,8 @@ class Bench:
         )
 
     def source(self, *, reads_outbox: bool = False, **settings: Any) -> RetentlySource:
-        return RetentlySource(self.wiring(**settings), reads_outbox=reads_outbox)
+        events = frozenset({"Submit Survey", "Viewed NPS Survey"} if reads_outbox else {"Submit Survey"})
+        return RetentlySource(replace(self.wiring(**settings), events=events))
 
     def load(self, count: int, *, days: float = 1.0, step_ms: int = 1000, **fields: Any) -> list[str]:
         """Answers from `days` ago on, one each `step_ms`."""

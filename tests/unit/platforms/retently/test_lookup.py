@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from npsbridge.core.ports import Lookup
-from npsbridge.errors import Gone, PersonMustAct, UnreadablePage, VendorError
+from npsbridge.errors import Gone, PersonMustAct, TryLater, UnreadablePage, VendorError
 from npsbridge.sandbox.faults import Answer, html, status
 from unit.platforms.retently.bench import DAY, NOW_MS, Bench, read
 
@@ -89,3 +89,12 @@ async def test_no_email_is_in_what_goes_to_the_shelf(bench: Bench) -> None:
     with pytest.raises(UnreadablePage) as caught:
         await bench.source().look_up(["ana@example.org"])
     assert "ana" not in caught.value.location + str(caught.value)
+
+
+async def test_by_email_nothing_is_read_back_before_it_is_known_which_answers_are_wanted(bench: Bench) -> None:
+    bench.load(1)
+    source = bench.source(backfill=False)
+    with pytest.raises(TryLater, match="not begun"):
+        await source.look_up(["p0@example.org"])
+    await read(source)
+    assert await source.look_up(["p0@example.org"]) == []
