@@ -88,10 +88,9 @@ def log_kept(level: str = "INFO") -> Iterator[list[Told]]:
 
 
 @dataclass(kw_only=True)
-class World:
-    """Both ends and the means to run daemons between them. Made by `world`."""
+class Line:
+    """The end where answers are told, and the means to run daemons in front of it; where they come from is added."""
 
-    delighted: DelightedServer
     segment: SegmentServer
     folder: Path
     clock: Clock
@@ -155,19 +154,6 @@ class World:
         }
         assert not repeated, f"said more than once: {repeated}"
 
-    # --- what the daemon does -------------------------------------------------------------------------------------
-
-    async def history_read(self) -> None:
-        """Wait until the history, empty or not, has been read."""
-        await until(lambda: self.last_line("delighted:pull") in {"connected", "waiting_for_data"})
-        await until(lambda: len(self.delighted.requests) >= 3)
-
-    async def another_round(self, app: App) -> None:
-        """Wait until whatever a poll can see has been seen, and all that follows from it is done."""
-        seen = len(self.delighted.requests)
-        await until(lambda: len(self.delighted.requests) >= seen + 4, within=TWO_ROUNDS)
-        await until(lambda: at_rest(app))
-
     # --- what the daemon shows ------------------------------------------------------------------------------------
 
     async def look(self, app: App, path: str) -> tuple[int, Any]:
@@ -201,6 +187,24 @@ class World:
         return int(self.clock.now().timestamp())
 
 
+@dataclass(kw_only=True)
+class World(Line):
+    """Delighted at the one end and Segment at the other. Made by `world`."""
+
+    delighted: DelightedServer
+
+    async def history_read(self) -> None:
+        """Wait until the history, empty or not, has been read."""
+        await until(lambda: self.last_line("delighted:pull") in {"connected", "waiting_for_data"})
+        await until(lambda: len(self.delighted.requests) >= 3)
+
+    async def another_round(self, app: App) -> None:
+        """Wait until whatever a poll can see has been seen, and all that follows from it is done."""
+        seen = len(self.delighted.requests)
+        await until(lambda: len(self.delighted.requests) >= seen + 4, within=TWO_ROUNDS)
+        await until(lambda: at_rest(app))
+
+
 async def at_rest(app: App) -> bool:
     """Whether nothing waits to be routed or delivered."""
     return (await app.store.ledger()).waiting == 0
@@ -224,38 +228,63 @@ async def world(folder: Path, **environment: str) -> AsyncIterator[World]:
         folder: where stores go.
         environment: settings for every daemon of this world, such as `EVENTS__SETTLE="60"`.
     """
-    if is_virtual():
-        with VirtualTime.installed() as time:
-            async with _between(folder, time.clock(), environment) as made:
-                made.standing_still = time.standing_still
-                yield made
-    else:
-        async with _between(folder, Clock(), environment) as made:
-            yield made
-
-
-@asynccontextmanager
-async def _between(folder: Path, clock: Clock, environment: Mapping[str, str]) -> AsyncIterator[World]:
-    def now() -> float:
-        return clock.now().timestamp()
-
-    async with DelightedServer(now=now) as delighted, SegmentServer(now=now) as segment:
-        made = World(delighted=delighted, segment=segment, folder=folder, clock=clock, told=[])
-        made.environment = usual(delighted, segment, folder) | dict(environment)
+    async with (
+        time_passing() as time,
+        DelightedServer(now=time.now) as delighted,
+        SegmentServer(now=time.now) as segment,
+    ):
+        made = World(
+            delighted=delighted,
+            segment=segment,
+            folder=folder,
+            clock=time.clock,
+            told=[],
+            standing_still=time.standing_still,
+            environment={**usual(delighted, segment, folder), **environment},
+        )
         with log_kept() as made.told:
             yield made
         made.check_calls()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Passing:
+    """The time of a test: real, or virtual."""
+
+    clock: Clock
+    standing_still: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self.clock.now().timestamp()
+
+
+@asynccontextmanager
+async def time_passing() -> AsyncIterator[Passing]:
+    """Virtual time in a test that is marked with `looptime`, real time in any other."""
+    if is_virtual():
+        with VirtualTime.installed() as time:
+            yield Passing(clock=time.clock(), standing_still=time.standing_still)
+    else:
+        yield Passing(clock=Clock())
+
+
 def usual(delighted: DelightedServer, segment: SegmentServer, folder: Path) -> dict[str, str]:
     """Settings that join both ends, without limits of rate."""
+    return {
+        **usual_line(segment, folder),
+        "DELIGHTED__API_KEY": delighted.api_key,
+        "DELIGHTED__BASE_URL": delighted.base_url,
+        "DELIGHTED__RATE_LIMIT": "0",
+    }
+
+
+def usual_line(segment: SegmentServer, folder: Path) -> dict[str, str]:
+    """Settings of a daemon that tells Segment, whoever it hears from."""
     return {
         "STORE_URL": f"sqlite:///{folder}/npsbridge.db",
         "LISTEN": "127.0.0.1:0",
         "ADMIN_LISTEN": "127.0.0.1:0",
-        "DELIGHTED__API_KEY": delighted.api_key,
-        "DELIGHTED__BASE_URL": delighted.base_url,
-        "DELIGHTED__RATE_LIMIT": "0",
         "SEGMENT__WRITE_KEY": segment.write_keys[0],
         "SEGMENT__BASE_URL": segment.base_url,
         "SEGMENT__RATE_LIMIT": "0",

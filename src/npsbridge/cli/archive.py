@@ -1,184 +1,118 @@
-"""Archives as files: lines and JSON elements one by one, so that a file may be larger than memory."""
+"""Archives as files that may be larger than memory: what kind a file is, its lines, and which answers stood in it.
 
-import csv
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+Knows no platform. What reads JSON and CSV stands in `json_archive` and `csv_archive`.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, TextIO
+from typing import AnyStr, Final, Literal
 
-from npsbridge.core import archive, reading
-from npsbridge.core.model import ArchiveRow, Record
-from npsbridge.errors import BadRecord, UsageError
+from npsbridge.core.model import Record
+from npsbridge.errors import BadRecord
 
 Format = Literal["api-json", "csv"]
 
 CHUNK: Final = 1 << 20
-LONGEST_ELEMENT: Final = 16 << 20
-"""Bytes one JSON object may have; more than that is a broken file, not a survey answer."""
+LONGEST: Final = 4 << 20
+"""Bytes (of CSV: characters) that one record may have; what is longer is a broken file, not a survey answer."""
+TOO_LONG: Final = f"is longer than {LONGEST >> 20} MiB"
 
-_BLANK: Final = b" \t\r\n"
-_MARKS: Final = re.compile(rb'["\\{}\[\]]')
+BLANK: Final = b" \t\r\n"
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 class Item(Record, frozen=True, kw_only=True):
     """One record of an archive, or why it cannot be used."""
 
     number: int
-    """The line it ends on in a CSV or JSON Lines file, else its place in the array, from 1."""
+    """Its place among the items of this file, from 1; the same at every reading."""
+    line: int
+    """The line it begins on, from 1."""
+    in_array: bool = False
+    """Whether it is an element of a JSON array, where a line number alone may not find it."""
     record: bytes | None = None
     refusal: str | None = None
     read: int
     """Bytes of the file read so far."""
 
+    @property
+    def place(self) -> str:
+        """Where an editor finds it."""
+        return f"line {self.line}, element {self.number}" if self.in_array else f"line {self.line}"
+
 
 def sniff(path: Path) -> Format:
     """What a file is, from its first character: JSON begins with a bracket."""
+    return "api-json" if _start(path).removeprefix(BYTE_ORDER_MARK).lstrip(BLANK)[:1] in (b"[", b"{") else "csv"
+
+
+def unreadable(path: Path) -> str | None:
+    """Why nothing of a file can be read; None when it is worth trying."""
+    start = _start(path)
+    if not start.removeprefix(BYTE_ORDER_MARK).strip(BLANK):
+        is_blank = path.stat().st_size <= len(start)
+        return "the file is empty" if is_blank else None
+    halves = (start[0::2], start[1::2])
+    is_wide = any(other and not any(half) and all(other) for half, other in (halves, halves[::-1]))
+    return "the file is UTF-16 or UTF-32; save it as UTF-8" if is_wide or start.startswith(_WIDE_MARKS) else None
+
+
+def _start(path: Path) -> bytes:
     with path.open("rb") as file:
-        start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
-    return "api-json" if start[:1] in (b"[", b"{") else "csv"
+        return file.read(4096)
 
 
-# --- JSON -------------------------------------------------------------------------------------------------------
+def lines(readline: Callable[[int], AnyStr], ends: tuple[AnyStr, ...]) -> Iterator[AnyStr | None]:
+    """The lines of a file with their ends, None for each that is too long; no more than one is held in memory.
+
+    Args:
+        readline: of the file.
+        ends: what a line may end with.
+    """
+    while line := readline(LONGEST):
+        if len(line) < LONGEST or line.endswith(ends):
+            yield line
+            continue
+        while line and not line.endswith(ends):
+            line = readline(CHUNK)
+        yield None
 
 
-def json_items(path: Path) -> Iterator[Item]:
-    """The elements of a JSON array, or the lines of a JSON Lines file."""
-    with path.open("rb") as file:
-        start = file.read(CHUNK).removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
-        file.seek(0)
-        yield from _elements(file) if start.startswith(b"[") else _lines(file)
+def told(error: BadRecord) -> str:
+    """Why a record is refused; a pointer is left out where there is none."""
+    return str(error) if error.pointer else error.reason
 
 
-def _lines(file: BinaryIO) -> Iterator[Item]:
-    for number, line in enumerate(file, start=1):
-        if record := line.removeprefix(b"\xef\xbb\xbf").strip(_BLANK):
-            yield Item(number=number, record=record, read=file.tell())
-
-
-def _elements(file: BinaryIO) -> Iterator[Item]:
-    """Cut an array into its elements without decoding it: brackets outside of texts tell where one ends."""
-    pending, number = b"", 0
-    scan = _Scan()
-    while chunk := file.read(CHUNK):
-        pending += chunk
-        ends = scan.ends(pending)
-        start = 0
-        for end in ends:
-            number += 1
-            yield Item(number=number, record=pending[start:end].strip(b" \t\r\n,[\xef\xbb\xbf"), read=file.tell())
-            start = end
-        pending = pending[start:]
-        scan.forget(start)
-        if len(pending) > LONGEST_ELEMENT:
-            raise UsageError(f"element {number + 1} is longer than {LONGEST_ELEMENT} bytes; is this a JSON array?")
-    if scan.depth:
-        yield Item(number=number + 1, refusal="the file ends in the middle of it", read=file.tell())
-
-
-class _Scan:
-    """Where in an array the reading of it stands."""
+class Seen:
+    """Which keys stood in a file, each with a number; kept on disk, so that memory does not grow with the file."""
 
     def __init__(self) -> None:
-        self.depth = 0
-        self._at = 0
-        self._in_text = False
+        # An empty name is a database of its own in a file without a name (sqlite.org/inmemorydb.html).
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("CREATE TABLE seen (key INTEGER PRIMARY KEY, value INTEGER NOT NULL)")
+        self._database.execute("BEGIN")
+        self._cursor = self._database.cursor()
 
-    def ends(self, data: bytes) -> list[int]:
-        """Where elements of the outermost array end in what has not been looked at yet."""
-        found: list[int] = []
-        while mark := _MARKS.search(data, self._at):
-            self._at = mark.end()
-            sign = mark.group()
-            if sign == b"\\":
-                if self._at >= len(data):
-                    self._at -= 1  # the escaped character comes with the next chunk
-                    break
-                self._at += 1
-            elif sign == b'"':
-                self._in_text = not self._in_text
-            elif not self._in_text:
-                self._bracket(sign, found)
-        else:
-            self._at = len(data)
+    def close(self) -> None:
+        """Forget everything."""
+        self._database.close()
+
+    def add(self, key: str, value: int) -> int | None:
+        """Note a key that was not there; of one that was, nothing is changed and its number is returned."""
+        short = _short(key)
+        if self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (short, value)).rowcount:
+            return None
+        found: int = self._cursor.execute("SELECT value FROM seen WHERE key = ?", (short,)).fetchone()[0]
         return found
 
-    def _bracket(self, sign: bytes, found: list[int]) -> None:
-        if sign in b"{[":
-            self.depth += 1
-            return
-        self.depth -= 1
-        if self.depth == 1:
-            found.append(self._at)
-
-    def forget(self, count: int) -> None:
-        """The first bytes are gone from what is looked at."""
-        self._at -= count
+    def change(self, key: str, value: int) -> None:
+        """Give a noted key another number."""
+        self._cursor.execute("UPDATE seen SET value = ? WHERE key = ?", (value, _short(key)))
 
 
-# --- CSV --------------------------------------------------------------------------------------------------------
-
-
-class _Counted:
-    """Lines of a text file, and how many bytes they came from."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self.read = 0
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._file:
-            self.read += len(line.encode("utf-8", "surrogateescape"))
-            yield line
-
-
-def csv_items(
-    path: Path, compose: Callable[[ArchiveRow], bytes], mapping: Mapping[str, str], *, date_format: str | None
-) -> Iterator[Item]:
-    """The lines of a CSV file as a platform's own objects.
-
-    Raises:
-        UsageError: the header does not have what is needed.
-    """
-    csv.field_size_limit(LONGEST_ELEMENT)
-    with path.open("r", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        separator = _separator(file.readline())
-        file.seek(0)
-        counted = _Counted(file)
-        lines = csv.reader(counted, delimiter=separator)
-        header = next(lines, None)
-        if header is None:
-            raise UsageError(f"{path} is empty")
-        columns = archive.understand(header, mapping, date_format=date_format)
-        seen: Counter[int] = Counter()
-        for cells in lines:
-            if cells:
-                yield _item(columns, cells, compose, seen, number=lines.line_num, read=counted.read)
-
-
-def _separator(header: str) -> str:
-    """Comma, semicolon or tab, whichever the header has most of."""
-    return max(",;\t", key=header.count)
-
-
-def _item(
-    columns: archive.Columns,
-    cells: list[str],
-    compose: Callable[[ArchiveRow], bytes],
-    seen: Counter[int],
-    *,
-    number: int,
-    read: int,
-) -> Item:
-    try:
-        row = archive.row(columns, cells)
-    except BadRecord as error:
-        return Item(number=number, refusal=str(error), read=read)
-    key = int(reading.digest(row.id.encode())[:16], 16)  # small: there may be millions
-    seen[key] += 1
-    if seen[key] > 1 and "id" in columns.fields:
-        return Item(number=number, refusal="/id: stands in an earlier line already", read=read)
-    try:
-        return Item(number=number, record=compose(archive.numbered(row, seen[key])), read=read)
-    except BadRecord as error:
-        return Item(number=number, refusal=str(error), read=read)
+def _short(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)

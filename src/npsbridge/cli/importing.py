@@ -1,35 +1,35 @@
 """`npsbridge import`: an exported history into the journal, as if it had been polled.
 
-It can be stopped at any moment and started again: what is journaled is not read twice, and what is known is recognised.
+It can be stopped at any moment and started again: what is journaled is not journaled twice, and an answer that is
+known is recognised. What cannot be used is told with its line, by every run that reads it.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from npsbridge.app.parts import rules
-from npsbridge.cli.archive import Item, csv_items, json_items, sniff
+from npsbridge.cli.archive import Format, Item, Seen, sniff, told, unreadable
+from npsbridge.cli.csv_archive import csv_items
+from npsbridge.cli.import_report import Tally, report, watched
+from npsbridge.cli.json_archive import json_items
 from npsbridge.cli.opening import settings_from, store_beside_or_new
-from npsbridge.cli.show import console, print_json
 from npsbridge.clock import Clock
-from npsbridge.core.model import Emission, PlannedDelivery, Response
-from npsbridge.core.ports import Arrival, Origin, Parser, Recall, Store
-from npsbridge.core.route import Reading, route
-from npsbridge.core.translate import call, category
+from npsbridge.core.model import Response
+from npsbridge.core.ports import Arrival, Origin, Parser, Store
+from npsbridge.core.times import milliseconds
 from npsbridge.errors import BadRecord, UsageError
 from npsbridge.platforms import Platform, available
 from npsbridge.settings import Settings
 
-RECORDS_AT_ONCE = 500
-SHOWN_REFUSALS = 50
-SAMPLE = 3
-DATA = 65
+RECORDS_AT_ONCE: Final = 300
+"""As many as the daemon routes in one run."""
+BYTES_AT_ONCE: Final = 1 << 20
+DATA: Final = 65
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,36 +38,10 @@ class Request:
 
     file: Path
     connection: str
-    format: Literal["api-json", "csv"] | None
-    mapping: dict[str, str]
+    format: Format | None
+    mapping: Mapping[str, str]
     date_format: str | None
     dry_run: bool
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the archive's records."""
-
-    taken: int = 0
-    skipped: int = 0
-    refused: int = 0
-    camps: dict[str, int] = field(default_factory=lambda: {"promoter": 0, "passive": 0, "detractor": 0})
-    refusals: list[tuple[int, str]] = field(default_factory=list)
-    sample: list[Response] = field(default_factory=list)
-
-    def refuse(self, number: int, reason: str) -> None:
-        """Count a refusal, and keep the first ones to be shown."""
-        self.refused += 1
-        if len(self.refusals) < SHOWN_REFUSALS:
-            self.refusals.append((number, reason))
-
-    def take(self, response: Response) -> None:
-        """Count a usable response."""
-        self.taken += 1
-        if response.survey_type == "nps" and response.score is not None:
-            self.camps[category(int(response.score))] += 1
-        if len(self.sample) < SAMPLE:
-            self.sample.append(response)
 
 
 def pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -84,8 +58,12 @@ def import_archive(env_file: Path | None, request: Request) -> int:
     platform, parse = _platform(settings, request.connection)
     if not request.file.is_file():
         raise UsageError(f"there is no file {request.file}")
-    tally = asyncio.run(_import(settings, platform, parse, request))
-    _report(settings, request, tally)
+    tally = Tally()
+    with closing(Seen()) as seen:
+        items = watched(_items(platform, request, seen), request.file, tally)
+        chunks = _chunks(_Reading(parse, request.connection, seen, tally).records(items))
+        asyncio.run(_keep(settings, request, chunks, tally))
+    report(settings, tally, dry_run=request.dry_run)
     return DATA if tally.refused else 0
 
 
@@ -100,62 +78,98 @@ def _platform(settings: Settings, name: str) -> tuple[Platform[Any], Parser]:
     return platform, platform.parse
 
 
-async def _import(settings: Settings, platform: Platform[Any], parse: Parser, request: Request) -> Tally:
-    tally = Tally()
-    size = request.file.stat().st_size or 1
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[taken]} taken"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console()) as progress:
-        task = progress.add_task(request.file.name, total=size, taken=0)
-        chunks = _chunks(_items(platform, request))
-        if request.dry_run:
-            for chunk in chunks:
-                _usable(parse, request.connection, chunk, tally)
-                _advance(progress, task, chunk, tally)
-            return tally
-        async with store_beside_or_new(settings) as store:
-            keeper = _Keeper(store, request)
-            done = await keeper.done()
-            for chunk in chunks:
-                fresh = [item for item in chunk if item.number > done]
-                tally.skipped += len(chunk) - len(fresh)
-                records = _usable(parse, request.connection, fresh, tally)
-                await keeper.keep(records, through=chunk[-1].number)
-                _advance(progress, task, chunk, tally)
-            await keeper.finish()
-    return tally
+# --- reading ----------------------------------------------------------------------------------------------------
 
 
-def _items(platform: Platform[Any], request: Request) -> Iterator[Item]:
+def _items(platform: Platform[Any], request: Request, seen: Seen) -> Iterator[Item]:
+    if reason := unreadable(request.file):
+        return iter([Item(number=1, line=1, refusal=reason, read=0)])
     if (request.format or sniff(request.file)) == "api-json":
+        if request.mapping or request.date_format:
+            raise UsageError("--map and --date-format are for CSV; the platform's own objects are read as they stand")
         return json_items(request.file)
     if platform.compose is None:
         raise UsageError(f"{platform.name} takes no CSV archives; use --format api-json")
-    return csv_items(request.file, platform.compose, request.mapping, date_format=request.date_format)
+    return csv_items(request.file, platform.compose, request.mapping, date_format=request.date_format, seen=seen)
 
 
-def _chunks(items: Iterator[Item]) -> Iterator[list[Item]]:
-    while chunk := list(islice(items, RECORDS_AT_ONCE)):
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    """An item that was read, and its record if it can be used."""
+
+    item: Item
+    record: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Sorts items into those that can be used and those that are refused."""
+
+    parse: Parser
+    connection: str
+    seen: Seen
+    tally: Tally
+
+    def records(self, items: Iterable[Item]) -> Iterator[_Usable]:
+        """The items in order; the tally knows of each."""
+        for item in items:
+            try:
+                yield _Usable(item, self._record(item))
+            except BadRecord as error:
+                self.tally.refuse(item.place, told(error))
+                yield _Usable(item, None)
+
+    def _record(self, item: Item) -> bytes:
+        if item.record is None:
+            raise BadRecord("", item.refusal or "cannot be read")
+        response = self.parse(self.connection, item.record)
+        if self._is_repeated(response):
+            raise BadRecord("/id", "stands in an earlier line already")
+        self.tally.take(response)
+        return item.record
+
+    def _is_repeated(self, response: Response) -> bool:
+        """Whether an answer came before; one that was changed later, and says so, is an edit, as in a poll."""
+        key = f"{'viewed' if response.viewed else 'answer'} {response.id}"
+        known = self.seen.add(key, milliseconds(response.changed_at))
+        is_edit = known is not None and response.updated_at is not None and milliseconds(response.updated_at) > known
+        if is_edit:
+            self.seen.change(key, milliseconds(response.changed_at))
+        return known is not None and not is_edit
+
+
+def _chunks(usable: Iterable[_Usable]) -> Iterator[list[_Usable]]:
+    """As much as is journaled at once: not too many records, and not too long ones."""
+    chunk: list[_Usable] = []
+    size = 0
+    for one in usable:
+        chunk.append(one)
+        size += len(one.record or b"")
+        if len(chunk) == RECORDS_AT_ONCE or size >= BYTES_AT_ONCE:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
         yield chunk
 
 
-def _usable(parse: Parser, connection: str, items: Iterable[Item], tally: Tally) -> list[bytes]:
-    """The records that parse; the others are refused with their line."""
-    records: list[bytes] = []
-    for item in items:
-        if item.record is None:
-            tally.refuse(item.number, item.refusal or "cannot be read")
-            continue
-        try:
-            tally.take(parse(connection, item.record))
-        except BadRecord as error:
-            tally.refuse(item.number, str(error))
-        else:
-            records.append(item.record)
-    return records
+# --- keeping ----------------------------------------------------------------------------------------------------
 
 
-def _advance(progress: Progress, task: TaskID, chunk: Sequence[Item], tally: Tally) -> None:
-    progress.update(task, completed=chunk[-1].read, taken=tally.taken)
+async def _keep(settings: Settings, request: Request, chunks: Iterator[list[_Usable]], tally: Tally) -> None:
+    if request.dry_run:
+        for _ in chunks:
+            pass
+        return
+    first = list(islice(chunks, 1))  # before there is a store: what cannot be meant shows here
+    async with store_beside_or_new(settings) as store:
+        keeper = _Keeper(store, request)
+        done = await keeper.done()
+        for chunk in chain(first, chunks):
+            fresh = [one.record for one in chunk if one.record is not None and one.item.number > done]
+            tally.kept_before += sum(one.record is not None for one in chunk) - len(fresh)
+            if chunk[-1].item.number > done:
+                await keeper.keep(fresh, through=chunk[-1].item.number)
+        await keeper.finish()
 
 
 class _Keeper:
@@ -168,10 +182,11 @@ class _Keeper:
         self._place = f"import:{request.connection}:{_fingerprint(request)}"
 
     async def done(self) -> int:
-        """The last line an interrupted import has journaled; 0 for none."""
+        """The last item that an interrupted import has journaled; 0 for none."""
         return int(await self._store.checkpoint(self._place) or b"0")
 
     async def keep(self, records: Sequence[bytes], *, through: int) -> None:
+        """Journal records; every item up to `through` is then done with."""
         arrival = Arrival(
             connection=self._connection,
             origin=Origin.IMPORT,
@@ -187,41 +202,9 @@ class _Keeper:
 
 
 def _fingerprint(request: Request) -> str:
-    """What tells this archive, read in this way, from another."""
-    how = repr((request.format, sorted(request.mapping.items()), request.date_format, request.file.stat().st_size))
+    """What tells this archive, read in this way, from another; one that was edited in between is another."""
+    found = request.file.stat()
+    how = (request.format, sorted(request.mapping.items()), request.date_format, found.st_size, found.st_mtime_ns)
     with request.file.open("rb") as file:
         start = file.read(1 << 20)
-    return hashlib.sha256(how.encode() + start).hexdigest()[:32]
-
-
-# --- telling ----------------------------------------------------------------------------------------------------
-
-
-def _report(settings: Settings, request: Request, tally: Tally) -> None:
-    out = console()
-    scored = sum(tally.camps.values())
-    words = ", ".join(f"{count} {camp}s" for camp, count in tally.camps.items())
-    nps = f" (NPS {100 * (tally.camps['promoter'] - tally.camps['detractor']) / scored:.1f})" if scored else ""
-    out.print(f"{tally.taken} responses: {words}{nps}; {tally.refused} refused, {tally.skipped} journaled before")
-    for number, reason in tally.refusals:
-        out.print(f"  line {number}: {reason}")
-    if tally.refused > len(tally.refusals):
-        out.print(f"  ... and {tally.refused - len(tally.refusals)} more")
-    if request.dry_run:
-        out.print("A sample of what would be emitted; nothing was kept or sent:")
-        print_json(sample_calls(settings, tally.sample))
-    else:
-        out.print("They are in the journal; the daemon emits what is new, now or when it is started.")
-
-
-def sample_calls(settings: Settings, responses: Sequence[Response]) -> list[dict[str, Any]]:
-    """The calls that these responses would become if nothing were known yet."""
-    calls: list[dict[str, Any]] = []
-
-    def plan(emission: Emission) -> list[PlannedDelivery]:
-        calls.extend(call(emission, kind, integrations=None, library_version="") for kind in emission.kinds)
-        return []
-
-    entry = Reading(journal_id=0, origin=Origin.IMPORT, responses=list(responses), shelved=[])
-    route([entry], Recall(), rules=rules(settings), plans=[plan], now=Clock().now_ms())
-    return calls
+    return hashlib.sha256(repr(how).encode() + start).hexdigest()[:32]

@@ -2,33 +2,65 @@
 
 import asyncio
 import errno
+import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import anyio
+import msgspec
+import typer
 
 from npsbridge.app.ladder import one_error
 from npsbridge.cli.signals import until_told
 from npsbridge.errors import ListenError
-from npsbridge.sandbox import Sandbox, serve_sandbox
+from npsbridge.sandbox import PLATFORMS, Sandbox, SegmentServer, SurveyLookAlike, serve_sandbox
+from npsbridge.sandbox.server import LookAlike
 
 _REFUSED: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
-_ANSWER: Final = '{"person": "new@example.com", "score": 9, "comment": "Great support"}'
 _OUTAGE: Final = '[{"fault": {"fault": "answer", "status": 503}, "times": 3}]'
+_LISTENER: Final = re.compile(r"https?://[^/\s?#]+/?")
 _SWITCH: Final = '{"standing": "retired"}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the operator asked for; ports may be 0."""
+    """What the operator asked for; the first port may be 0."""
 
-    delighted_port: int
-    segment_port: int
+    only: tuple[str, ...]
+    first_port: int
     people: int
     answer_every: float | None
-    webhook_url: str | None
+    webhooks_to: str | None
+
+
+def names_of(text: str | None) -> tuple[str, ...]:
+    """The look-alikes that a comma-separated text names; all of them if there is none.
+
+    Raises:
+        BadParameter: one of the names is unknown.
+    """
+    if text is None:
+        return PLATFORMS
+    names = [name for part in text.split(",") if (name := part.strip().lower())]
+    unknown = [name for name in names if name not in PLATFORMS]
+    if unknown or not names:
+        wrong = f"{', '.join(unknown)}: no such look-alike" if unknown else "no name is given"
+        raise typer.BadParameter(f"{wrong}; there are {', '.join(PLATFORMS)}", param_hint="--only")
+    return tuple(names)
+
+
+def listener_of(text: str | None) -> str | None:
+    """The public listener of a daemon, scheme, host and port.
+
+    Raises:
+        BadParameter: it is no such URL.
+    """
+    if text is not None and not _LISTENER.fullmatch(text):
+        raise typer.BadParameter("not like http://127.0.0.1:8080, without a path", param_hint="--webhooks-to")
+    return text
 
 
 def run_sandbox(wanted: Wanted) -> None:
@@ -59,12 +91,10 @@ async def _serve(wanted: Wanted) -> None:
 
 
 def _listen_error(wanted: Wanted, error: OSError) -> ListenError:
-    ports = {"--delighted-port": wanted.delighted_port, "--segment-port": wanted.segment_port}
-    option, port = next(
-        ((option, port) for option, port in ports.items() if port and str(port) in str(error)), ("port", 0)
-    )
-    reason = f"{os.strerror(error.errno or 0)}; choose another one (0 takes a free one)"
-    return ListenError(option, str(port), reason, needs_rights=error.errno == errno.EACCES)
+    ports = {wanted.first_port + place: name for place, name in enumerate(PLATFORMS)} if wanted.first_port else {}
+    taken = next((f"port {port} ({name}): " for port, name in ports.items() if str(port) in str(error)), "")
+    reason = f"{taken}{os.strerror(error.errno or 0)}; choose another one (0 takes free ones)"
+    return ListenError("--first-port", str(wanted.first_port), reason, needs_rights=error.errno == errno.EACCES)
 
 
 def _show(sandbox: Sandbox) -> None:
@@ -74,27 +104,51 @@ def _show(sandbox: Sandbox) -> None:
 
 def introduction(sandbox: Sandbox) -> Iterator[str]:
     """What to know: where the look-alikes are, how to point a daemon at them, and how to look into and act in them."""
-    delighted, segment = sandbox.delighted, sandbox.segment
-    yield f"Delighted  {delighted.base_url}  API key {delighted.api_key}"
-    yield f"           {len(delighted.responses):,} responses of {len(delighted.people):,} people"
-    yield f"Segment    {segment.base_url}  write key {segment.write_keys[0]}"
+    for server in sandbox.servers:
+        yield _address(server)
     yield ""
     yield "Settings that point npsbridge here; keep them in a file, and `npsbridge run --env-file FILE`:"
     yield ""
     yield from sandbox.lines
     yield ""
-    yield "Look into both, no key needed (JSON): /__sim/state  /__sim/requests  /__sim/script"
-    yield f"  {delighted.origin}/__sim/responses   also people, survey_requests, webhooks"
-    yield f"  {segment.origin}/__sim/events      also dropped; DELETE forgets them"
+    yield "Look into each, no key needed (JSON):"
+    for server in sandbox.servers:
+        yield f"  {server.origin}/__sim/state  also requests, script, {_things(server)}"
     yield "Let something happen:"
     yield from examples(sandbox)
     yield ""
     yield "Ctrl-C ends it."
 
 
+def _address(server: LookAlike) -> str:
+    """One line about a look-alike, its key in the settings further down."""
+    state = server.state()
+    kept = f"  {state['responses']:,} responses of {state['people']:,} people" if "people" in state else ""
+    return f"{state['kind']:<11} {state['base_url']}{kept}"
+
+
+def _things(server: LookAlike) -> str:
+    """What else can be looked at, each under `/__sim/`."""
+    match server:
+        case SurveyLookAlike():
+            return ", ".join(server.listings())
+        case SegmentServer():
+            return "events, dropped (DELETE forgets events)"
+        case _:
+            return "events, users"
+
+
 def examples(sandbox: Sandbox) -> Iterator[str]:
     """Commands for another terminal: an answer, an outage, an account that has ended."""
-    delighted, segment = sandbox.delighted, sandbox.segment
-    yield f"  curl -d '{_ANSWER}' {delighted.origin}/__sim/answers"
-    yield f"  curl -d '{_OUTAGE}' {segment.origin}/__sim/script"
-    yield f"  curl -d '{_SWITCH}' {delighted.origin}/__sim/switches"
+    for account in sandbox.accounts:
+        yield f"  curl -d '{_answer(account)}' {account.origin}/__sim/answers"
+    for account in sandbox.accounts[:1]:
+        yield f"  curl -d '{_SWITCH}' {account.origin}/__sim/switches"
+    down = sandbox.segment if "segment" in sandbox.running else sandbox.servers[-1]
+    yield f"  curl -d '{_OUTAGE}' {down.origin}/__sim/script"
+
+
+def _answer(account: SurveyLookAlike[Any, Any, Any]) -> str:
+    """The body of an answer; vendors call who answers by different words."""
+    words = {field.name: field.encode_name for field in msgspec.structs.fields(account.answer_asked)}
+    return json.dumps({words["person"]: "new@example.com", "score": 9, "comment": "Great support"})

@@ -190,28 +190,32 @@ def outbox_show(
 def sandbox(
     env_file: NoEnvFile = None,  # noqa: ARG001 - every verb takes it
     *,
-    delighted_port: Annotated[
-        int, typer.Option(help="Port of the Delighted look-alike; 0: a free one.", min=0, max=65_535)
+    only: Annotated[
+        str | None, typer.Option(help="The look-alikes that are wanted, such as delighted,segment.", metavar="NAMES")
+    ] = None,
+    first_port: Annotated[
+        int, typer.Option(help="Port of the first look-alike, the others follow; 0: free ones.", min=0, max=65_530)
     ] = 9101,
-    segment_port: Annotated[
-        int, typer.Option(help="Port of the Segment look-alike; 0: a free one.", min=0, max=65_535)
-    ] = 9102,
-    people: Annotated[int, typer.Option(help="How many people the history has; 0: an empty account.", min=0)] = 300,
+    people: Annotated[
+        int, typer.Option(help="How many people the histories have, all together; 0: empty accounts.", min=0)
+    ] = 300,
     answer_every: Annotated[
         float | None, typer.Option(help="Seconds between two new answers or comments, on the average.", min=0.1)
     ] = None,
-    webhook_url: Annotated[str | None, typer.Option(help="Where Delighted's webhooks go.")] = None,
+    webhooks_to: Annotated[
+        str | None, typer.Option(help="Public listener of an npsbridge that takes the webhooks.", metavar="URL")
+    ] = None,
 ) -> None:
     """Serve only the look-alikes, for people who build against these APIs."""
-    from npsbridge.cli.sandbox import Wanted, run_sandbox
+    from npsbridge.cli.sandbox import Wanted, listener_of, names_of, run_sandbox
 
     run_sandbox(
         Wanted(
-            delighted_port=delighted_port,
-            segment_port=segment_port,
+            only=names_of(only),
+            first_port=first_port,
             people=people,
             answer_every=answer_every,
-            webhook_url=webhook_url,
+            webhooks_to=listener_of(webhooks_to),
         )
     )
 

@@ -39,6 +39,8 @@ GUESSES: Final[Mapping[str, tuple[str, ...]]] = {
 
 NEEDED: Final = ("created_at", "score")
 
+_SOME_TIME: Final = datetime(2026, 6, 30, 13, 59, 58, tzinfo=UTC)
+
 
 class Columns(Record, frozen=True, kw_only=True):
     """Which column holds which field."""
@@ -59,8 +61,9 @@ def understand(header: Sequence[str], mapping: Mapping[str, str], *, date_format
         date_format: how times are written.
 
     Raises:
-        UsageError: a mapped field or column does not exist, or a needed one is missing.
+        UsageError: a mapped field or column does not exist, a needed one is missing, or no time can be written so.
     """
+    _check(date_format)
     squeezed = [_squeeze(name) for name in header]
     fields = {field: _position(field, column, header, squeezed) for field, column in mapping.items()}
     for field, guesses in GUESSES.items():
@@ -73,6 +76,15 @@ def understand(header: Sequence[str], mapping: Mapping[str, str], *, date_format
                 f"no column for {field}; say which with --map {field}=COLUMN (there are {', '.join(header)})"
             )
     return Columns(header=list(header), fields=fields, date_format=date_format)
+
+
+def _check(date_format: str | None) -> None:
+    """A format that cannot read what it wrote itself would refuse every line."""
+    try:
+        if date_format is not None:
+            datetime.strptime(_SOME_TIME.strftime(date_format), date_format)  # noqa: DTZ007 - its result is not used
+    except ValueError as error:
+        raise UsageError(f"--date-format {date_format}: write it with directives such as %d/%m/%Y %H:%M") from error
 
 
 def _position(field: str, column: str, header: Sequence[str], squeezed: Sequence[str]) -> int:
@@ -99,7 +111,7 @@ def row(columns: Columns, cells: Sequence[str]) -> ArchiveRow:
     """
     if len(cells) != len(columns.header):
         raise BadRecord("", f"has {len(cells)} columns, the header has {len(columns.header)}")
-    if any("\udc80" <= character <= "\udcff" for cell in cells for character in cell):
+    if not is_unicode(cells):
         raise BadRecord("", "is not UTF-8")
     found = {field: cells[position].strip() for field, position in columns.fields.items() if cells[position].strip()}
     survey_type = found.get("survey_type", "nps").lower()
@@ -127,6 +139,20 @@ def row(columns: Columns, cells: Sequence[str]) -> ArchiveRow:
     )
 
 
+def is_unicode(cells: Sequence[str]) -> bool:
+    """Whether the cells were UTF-8: bytes that are not stand in them as surrogates."""
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def has_own_id(columns: Columns, cells: Sequence[str]) -> bool:
+    """Whether a line says its id; else it is made from its content."""
+    return "id" in columns.fields and bool(cells[columns.fields["id"]].strip())
+
+
 def numbered(row: ArchiveRow, nth: int) -> ArchiveRow:
     """The row, told apart from earlier lines of the same id: the nth of them (from 1) has its own."""
     return row if nth == 1 else msgspec.structs.replace(row, id=f"{row.id}-{nth}")
@@ -142,9 +168,9 @@ def _instant(value: str | None, pointer: str, date_format: str | None) -> dateti
     if date_format is not None:
         try:
             parsed = datetime.strptime(value, date_format)  # noqa: DTZ007 - the next line gives it a zone
-        except ValueError as error:
+            return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        except (ValueError, OverflowError) as error:
             raise BadRecord(pointer, f"is not written as {date_format}") from error
-        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     try:
         return reading.instant(float(value) if re.fullmatch(r"\d{9,13}(\.\d+)?", value) else value, pointer)
     except BadRecord as error:

@@ -3,23 +3,9 @@
 Knows nothing of where identities are kept; the caller hands in what is known of the email.
 """
 
-import re
-from typing import Final
-
-from npsbridge.core.keys import normalised_email, person_uuid
+from npsbridge.core.keys import normalised_email, person_uuid, real_id
 from npsbridge.core.model import Identity, Respondent, Response
 from npsbridge.core.revise import nps_rating
-
-# The values that Segment suggests to block (its page "Identity Resolution Settings"), and `undefined`, the other
-# thing that JavaScript writes where nothing is.
-_NO_IDS: Final = frozenset({"-1", "null", "undefined", "anonymous"})
-_ZEROS_AND_DASHES: Final = re.compile(r"[0-]*")
-
-
-def real_id(value: str | None) -> str | None:
-    """The id as it is, or None when it stands for nobody: empty, blank, `null`, `-1`, zeros and dashes, ..."""
-    bare = (value or "").strip().lower()
-    return None if bare in _NO_IDS or _ZEROS_AND_DASHES.fullmatch(bare) else value
 
 
 def resolve(response: Response, known: Identity | None, *, allow_email_user_id: bool) -> Identity:

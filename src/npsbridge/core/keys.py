@@ -5,6 +5,7 @@ is said or when.
 """
 
 import hashlib
+import re
 import uuid
 from functools import lru_cache
 from typing import Final
@@ -85,6 +86,18 @@ def normalised_email(email: str | None) -> str | None:
     name, at, domain = normalised.rpartition("@")
     is_email = at and name and domain and len(normalised.split()) == 1
     return normalised if is_email else None
+
+
+# The values that Segment suggests to block (its page "Identity Resolution Settings"), and `undefined`, the other
+# thing that JavaScript writes where nothing is.
+_NO_IDS: Final = frozenset({"-1", "null", "undefined", "anonymous"})
+_ZEROS_AND_DASHES: Final = re.compile(r"[0-]*")
+
+
+def real_id(value: str | None) -> str | None:
+    """The id as it is, or None when it stands for nobody: empty, blank, `null`, `-1`, zeros and dashes, ..."""
+    bare = (value or "").strip().lower()
+    return None if bare in _NO_IDS or _ZEROS_AND_DASHES.fullmatch(bare) else value
 
 
 def person_uuid(

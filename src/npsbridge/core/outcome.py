@@ -53,4 +53,14 @@ class Unknown(Record, frozen=True, kw_only=True, tag=True):
     reason: str
 
 
-Outcome = Delivered | RetryLater | Rejected | Paused | Retired | Unknown
+class Undone(Record, frozen=True, kw_only=True, tag=True):
+    """Asked of the vendor: it certainly did not happen, so it may be sent."""
+
+
+class Declined(Record, frozen=True, kw_only=True, tag=True):
+    """The vendor has it and decided against it (throttled, unsubscribed, not eligible); final, and no error."""
+
+    reason: str
+
+
+Outcome = Delivered | RetryLater | Rejected | Paused | Retired | Unknown | Undone | Declined

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from npsbridge.core.calls import Call
 from npsbridge.core.model import (
     Delivery,
     Emission,
@@ -20,6 +21,7 @@ from npsbridge.core.model import (
     State,
 )
 from npsbridge.core.outcome import Outcome
+from npsbridge.core.people import Person
 
 # --- what arrives -----------------------------------------------------------------------------------------------
 
@@ -271,6 +273,9 @@ class Store(Protocol):
     async def next_due(self, connection: str) -> int | None:
         """The earliest `next_attempt_at` of the waiting deliveries of a connection."""
 
+    async def inflight(self, connection: str) -> list[Delivery]:
+        """What had set out and has no outcome, oldest first."""
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Record what became of attempts; each counts one attempt. Deliveries no longer owed are left alone."""
 
@@ -383,7 +388,7 @@ class Lookup(Protocol):
         """
 
 
-class Destination(Protocol):
+class Sender(Protocol):
     """Takes deliveries to a platform."""
 
     connection: str
@@ -392,8 +397,42 @@ class Destination(Protocol):
     rate_limit: float
     """Deliveries a second; 0 for no limit."""
 
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        """Attempt a batch; one outcome per delivery, in the same order. Raises nothing but cancellation."""
+
+
+class Destination(Sender, Protocol):
+    """Is told of survey responses."""
+
     def plan(self, emission: Emission) -> list[PlannedDelivery]:
         """What this destination is owed for an emission, in order (pure)."""
 
-    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
-        """Attempt a batch; one outcome per delivery, in the same order. Raises nothing but cancellation."""
+
+class Awaited(Record, frozen=True, kw_only=True):
+    """A call that can only be acted on once an identify call has told more of its person."""
+
+    reason: str
+    """What is missing, for the operator."""
+
+
+class Forwarder(Sender, Protocol):
+    """Is told of people, and asked to survey them."""
+
+    label: str
+    """What Segment calls the destination, in the `integrations` of a call."""
+    once: frozenset[str]
+    """Kinds of deliveries that must not be repeated when their fate is unknown: requests for a survey."""
+
+    def plan_call(self, call: Call, person: Person) -> list[PlannedDelivery] | Awaited:
+        """What this platform is owed for a call, in order (pure); nothing for a call that is none of its business.
+
+        The person is as they are after the call. A delivery that is decided against (not sampled, suppressed, too old,
+        without what the vendor requires) has `filtered_because`.
+        """
+
+    async def verify(self, delivery: Delivery) -> Outcome:
+        """What became of a delivery of a kind in `once`, asked of the vendor; never repeats it.
+
+        Delivered: it happened. Undone: it certainly did not, and may be sent. RetryLater: the vendor cannot be asked
+        now. Unknown: the vendor cannot tell.
+        """

@@ -2,15 +2,39 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 from npsbridge.core.model import Delivery, Record, State
-from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
+from npsbridge.core.outcome import (
+    Blame,
+    Declined,
+    Delivered,
+    Outcome,
+    Paused,
+    Rejected,
+    Retired,
+    RetryLater,
+    Undone,
+    Unknown,
+)
 from npsbridge.core.pace import backoff
 from npsbridge.core.ports import Settlement
 
 LONGEST_BACKOFF = 60.0
 FIRST_PROBE, LONGEST_PROBE = 30.0, 600.0
 """Seconds between looks whether a paused destination takes something again."""
+
+
+_STATES: Final[dict[type[Outcome], State]] = {
+    Delivered: State.DELIVERED,
+    Undone: State.QUEUED,
+    Rejected: State.DEAD,
+    Unknown: State.HELD,
+    Declined: State.FILTERED,
+    RetryLater: State.QUEUED,
+    Paused: State.QUEUED,
+    Retired: State.QUEUED,
+}
 
 
 class Verdict(StrEnum):
@@ -57,20 +81,21 @@ def settlements(
 def _settlement(
     delivery: Delivery, outcome: Outcome, *, now: int, jitter: float, give_up_after: float, alone: bool
 ) -> Settlement:
-    match outcome:
-        case Delivered():
-            return Settlement(id=delivery.id, state=State.DELIVERED)
-        case Rejected(reason=reason):
+    if isinstance(outcome, RetryLater):
+        if now - delivery.created_at >= give_up_after * 1000:
+            reason = f"given up after {give_up_after:.0f} s: {outcome.reason}"
             return Settlement(id=delivery.id, state=State.DEAD, reason=reason)
-        case Unknown(reason=reason):
-            return Settlement(id=delivery.id, state=State.HELD, reason=reason)
-        case Paused(reason=reason) | Retired(reason=reason):
-            return Settlement(id=delivery.id, state=State.QUEUED, reason=reason)
-        case RetryLater():
-            if now - delivery.created_at >= give_up_after * 1000:
-                reason = f"given up after {give_up_after:.0f} s: {outcome.reason}"
-                return Settlement(id=delivery.id, state=State.DEAD, reason=reason)
-            return _put_off(delivery, outcome, now=now, jitter=jitter, alone=alone)
+        return _put_off(delivery, outcome, now=now, jitter=jitter, alone=alone)
+    return settled(delivery, outcome)
+
+
+def settled(delivery: Delivery, outcome: Outcome) -> Settlement:
+    """The new state of a delivery, by an outcome that leaves nothing to be tried again by itself."""
+    match outcome:
+        case Delivered() | Undone():
+            return Settlement(id=delivery.id, state=_STATES[type(outcome)])
+        case _:
+            return Settlement(id=delivery.id, state=_STATES[type(outcome)], reason=outcome.reason)
 
 
 def _put_off(delivery: Delivery, outcome: RetryLater, *, now: int, jitter: float, alone: bool) -> Settlement:
@@ -115,5 +140,5 @@ def _gravity(outcome: Outcome) -> int:
             return 4
         case RetryLater(blame=blame):
             return {Blame.CONNECTION: 3, Blame.UNCLEAR: 2, Blame.DELIVERY: 1}[blame]
-        case Delivered() | Rejected() | Unknown():
+        case Delivered() | Rejected() | Unknown() | Undone() | Declined():
             return 0

@@ -11,18 +11,32 @@ from typing import Final
 import anyio
 from loguru import logger
 
+from npsbridge.core.forward import superseded
 from npsbridge.core.model import Delivery, State
-from npsbridge.core.outcome import Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
+from npsbridge.core.outcome import (
+    Declined,
+    Delivered,
+    Outcome,
+    Paused,
+    Rejected,
+    Retired,
+    RetryLater,
+    Undone,
+    Unknown,
+)
 from npsbridge.core.pace import RateWindow
-from npsbridge.core.ports import Destination, Settlement
+from npsbridge.core.ports import Sender, Settlement
 from npsbridge.core.settle import Pace, Verdict, next_pace, settlements
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
+from npsbridge.engine.doubt import Doubts
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull
 
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
+LOOK_AHEAD = 100
+"""Deliveries among which a newer identify makes an older one superfluous."""
 HELD_UP_PAUSE = 1.0
 """Seconds until a delivery is looked at again whose time has come, but which an earlier one of its person holds up."""
 SHORTEST_PAUSE = 0.5
@@ -35,6 +49,8 @@ RESULTS: Final[dict[type[Outcome], str]] = {
     Paused: "paused",
     Retired: "retired",
     Unknown: "held",
+    Undone: "undone",
+    Declined: "declined",
 }
 """The word in the metrics for each outcome."""
 
@@ -44,12 +60,13 @@ class Lane:
 
     def __init__(
         self,
-        destination: Destination,
+        destination: Sender,
         seams: Seams,
         *,
         bell: Bell,
         give_up_after: float,
         frozen: Mapping[str, str] | None = None,
+        doubts: Doubts | None = None,
     ) -> None:
         """Make a lane.
 
@@ -59,7 +76,9 @@ class Lane:
             bell: rung when something is owed.
             give_up_after: seconds after which a delivery that keeps failing is dead.
             frozen: facts that the first delivery makes true for good.
+            doubts: for a destination that is asked for what must not happen twice.
         """
+        self._doubts = doubts
         self._frozen = frozen or {}
         self._destination = destination
         self._name = destination.connection
@@ -81,6 +100,8 @@ class Lane:
         """Deliver until stopped, or until the destination has ended for good."""
         self._has_delivered = first_delivery_fact(self._name) in await self._store.facts()
         await self._note(self._resting)
+        if self._doubts:
+            await self._doubts.recall()
         while not self._stopping.is_set() and self._pace.verdict is not Verdict.RETIRED:
             try:
                 await self.step()
@@ -89,8 +110,10 @@ class Lane:
 
     async def step(self) -> None:
         """Attempt one batch, or wait until there may be one."""
+        if self._doubts:
+            await self._doubts.step()
         now = self._seams.clock.now_ms()
-        batch = await self._store.claim(self._name, now=now, limit=self._pace.size)
+        batch = await self._claim(now)
         if not batch:
             await self._bell.wait(await self._until_due(now))
             return
@@ -98,8 +121,19 @@ class Lane:
         if not self._stopping.is_set():
             await self._attempt(batch)
 
+    async def _claim(self, now: int) -> list[Delivery]:
+        """What is ready. Of what people are told to be like, only the newest is worth a request."""
+        if self._doubts is None:
+            return await self._store.claim(self._name, now=now, limit=self._pace.size)
+        ready = await self._store.claim(self._name, now=now, limit=max(self._pace.size, LOOK_AHEAD))
+        if outdated := superseded(ready):
+            reason = "a newer identify call says all of it"
+            await self._store.settle([Settlement(id=id_, state=State.FILTERED, reason=reason) for id_ in outdated])
+        return [one for one in ready if one.id not in outdated][: self._pace.size]
+
     async def _attempt(self, batch: Sequence[Delivery]) -> None:
-        outcomes = await self._destination.deliver(batch)
+        outcomes = await self._deliver(batch)
+        batch, outcomes = self._without_doubts(batch, outcomes)
         jitter = self._seams.jitter()
         settled = settlements(
             batch, outcomes, now=self._seams.clock.now_ms(), jitter=jitter, give_up_after=self._give_up_after
@@ -111,13 +145,26 @@ class Lane:
         if self._pace.verdict is not Verdict.FLOWS:
             await self._rest(max(self._pace.pause, SHORTEST_PAUSE))
 
+    async def _deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        if self._doubts:
+            await self._doubts.set_out(batch)
+        return await self._destination.deliver(batch)
+
+    def _without_doubts(
+        self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]
+    ) -> tuple[Sequence[Delivery], list[Outcome]]:
+        """What is known by now; what is in doubt is asked after later."""
+        weighed = self._doubts.weigh(batch, outcomes) if self._doubts else list(outcomes)
+        known = [(one, outcome) for one, outcome in zip(batch, weighed, strict=True) if outcome is not None]
+        return [one for one, _ in known], [outcome for _, outcome in known]
+
     async def _record(self, settled: Sequence[Settlement]) -> None:
         """Write down what has changed; what is simply still owed costs neither a write nor an attempt.
 
         The destination has taken its part by now, so while there is no room the writing is tried again, not the
         sending.
         """
-        changed = [one for one in settled if one.state is not State.QUEUED]
+        changed = [one for one in settled if one.state is not State.QUEUED or self._doubts]
         while changed:
             try:
                 await self._store.settle(changed)
@@ -163,10 +210,12 @@ class Lane:
                 await self._stopping.wait()
 
     async def _until_due(self, now: int) -> float:
+        doubt = self._doubts.wait() if self._doubts else None
+        longest = LONGEST_SLEEP if doubt is None else min(LONGEST_SLEEP, doubt)
         due = await self._store.next_due(self._name)
         if due is None:
-            return LONGEST_SLEEP
-        return min(LONGEST_SLEEP, (due - now) / 1000) if due > now else HELD_UP_PAUSE
+            return longest
+        return min(longest, (due - now) / 1000 if due > now else HELD_UP_PAUSE)
 
     async def _note(self, condition: Condition, reason: str | None = None) -> None:
         await self._seams.board.note(self._name, Direction.FORWARD, condition, reason=reason)

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from npsbridge.clock import Clock
 from npsbridge.core.model import ArchiveRow
-from npsbridge.core.ports import Destination, Finding, Parser, Receiver, Source, TokenReceiver
+from npsbridge.core.ports import Destination, Finding, Forwarder, Parser, Receiver, Source, TokenReceiver
 from npsbridge.net.client import HttpClient
 from npsbridge.settings import PlatformSettings
 
@@ -52,6 +52,9 @@ class Platform(Generic[S]):
     frozen: Callable[[S], Mapping[str, str]] = lambda _settings: {}
     """Settings, by field name, that must not change once something was delivered."""
     destination: Callable[[Wiring[S]], Destination] | None = None
+    """For what is told of survey responses."""
+    forwarder: Callable[[Wiring[S]], Forwarder] | None = None
+    """For what is told of people and asked to survey them."""
     requests_per_minute: Callable[[S], float] = lambda _settings: 0.0
     """The rate limit of everything that talks to the account; 0 for none."""
     check: Callable[[Wiring[S]], Awaitable[list[Finding]]] | None = None

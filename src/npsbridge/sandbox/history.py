@@ -1,14 +1,15 @@
 """A past that looks like a real one: people, their scores, and the comments that most of them add a while later.
 
-Pure; the same dice give the same history. It knows no server but to put a history into one.
+Pure; the same dice give the same history. It knows no vendor; `seeding` puts a history into an account.
 """
 
 import random
 from datetime import datetime
 
+import msgspec
+
 from npsbridge.core.model import Record
-from npsbridge.sandbox.delighted import DelightedServer, PastAnswer
-from npsbridge.sandbox.delighted.metrics import PASSIVE_FROM, PROMOTER_FROM
+from npsbridge.core.translate import category
 
 DAY = 86400
 _YEAR = 365.25 * DAY
@@ -16,6 +17,8 @@ _SURVEY_EVERY = 90 * DAY
 _ANSWERING_SHARE = 0.55
 _COMMENTING_SHARE = 0.72
 _KNOWN_TO_SEGMENT_SHARE = 0.7
+_SILENT_SHARE = 0.3
+_CLOSING_SHARE = 0.5
 
 _NAMES = (
     "Ana Novak",
@@ -108,11 +111,22 @@ class HistoricAnswer(Record, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+class HistoricGlance(Record, frozen=True, kw_only=True):
+    """A survey that was looked at and not answered."""
+
+    person: HistoricPerson
+    seen_at: int
+    """Seconds since 1970."""
+    is_closed: bool
+    """Whether it was closed on purpose, or just left."""
+
+
 class History(Record, frozen=True, kw_only=True):
-    """People and what they answered, oldest answer first."""
+    """People, what they answered and what they only looked at, oldest first."""
 
     people: list[HistoricPerson]
     answers: list[HistoricAnswer]
+    glances: list[HistoricGlance] = msgspec.field(default_factory=list)
 
 
 class Comment(Record, frozen=True, kw_only=True):
@@ -122,7 +136,9 @@ class Comment(Record, frozen=True, kw_only=True):
     tags: tuple[str, ...]
 
 
-def believable_history(dice: random.Random, *, people: int = 300, years: float = 2.0, until: datetime) -> History:
+def believable_history(
+    dice: random.Random, *, people: int = 300, years: float = 2.0, until: datetime, first_number: int = 1
+) -> History:
     """Invent a history.
 
     Args:
@@ -130,19 +146,18 @@ def believable_history(dice: random.Random, *, people: int = 300, years: float =
         people: How many.
         years: How far back the first of them was surveyed.
         until: Nothing happened later.
+        first_number: Their numbers begin here; emails and ids of different numbers differ.
     """
     last = int(until.timestamp())
     first = last - int(years * _YEAR)
-    crowd = [_person(dice, number, first, last) for number in range(1, people + 1)]
+    crowd = [_person(dice, number, first, last) for number in range(first_number, first_number + people)]
     answers = [answer for person in crowd for answer in _answers(dice, person, last)]
-    return History(people=crowd, answers=sorted(answers, key=lambda answer: answer.answered_at))
-
-
-def seed(server: DelightedServer, history: History) -> list[str]:
-    """Put a history into an account, without webhooks; returns the ids of the responses, oldest first."""
-    for person in history.people:
-        server.add_person(person.email, name=person.name, created_at=person.created_at)
-    return server.load(_past(answer) for answer in history.answers)
+    glances = [_glance(dice, person, last) for person in crowd if dice.random() < _SILENT_SHARE]
+    return History(
+        people=crowd,
+        answers=sorted(answers, key=lambda answer: answer.answered_at),
+        glances=sorted(glances, key=lambda glance: glance.seen_at),
+    )
 
 
 def believable_score(dice: random.Random, plan: str) -> int:
@@ -155,15 +170,9 @@ def believable_score(dice: random.Random, plan: str) -> int:
 def believable_comment(dice: random.Random, score: int) -> Comment:
     """A comment that fits a score."""
     tag = dice.choice(sorted(_THINGS))
-    thing, category = _THINGS[tag], _category(score)
-    opinion = dice.choice(_OPINIONS[category]).format(thing=thing, Thing=thing[0].upper() + thing[1:])
-    return Comment(text=opinion + dice.choice(_ENDINGS[category]), tags=(tag,))
-
-
-def _category(score: int) -> str:
-    if score >= PROMOTER_FROM:
-        return "promoter"
-    return "passive" if score >= PASSIVE_FROM else "detractor"
+    thing, camp = _THINGS[tag], category(score)
+    opinion = dice.choice(_OPINIONS[camp]).format(thing=thing, Thing=thing[0].upper() + thing[1:])
+    return Comment(text=opinion + dice.choice(_ENDINGS[camp]), tags=(tag,))
 
 
 def _person(dice: random.Random, number: int, first: int, last: int) -> HistoricPerson:
@@ -202,13 +211,7 @@ def _answer(dice: random.Random, person: HistoricPerson, answered_at: int, last:
     )
 
 
-def _past(answer: HistoricAnswer) -> PastAnswer:
-    return PastAnswer(
-        email=answer.person.email,
-        score=answer.score,
-        created_at=answer.answered_at,
-        comment=answer.comment,
-        updated_at=answer.commented_at,
-        person_properties={**answer.person.properties, "Delighted Source": "Email"},
-        tags=answer.tags,
+def _glance(dice: random.Random, person: HistoricPerson, last: int) -> HistoricGlance:
+    return HistoricGlance(
+        person=person, seen_at=dice.randint(person.created_at, last), is_closed=dice.random() < _CLOSING_SHARE
     )

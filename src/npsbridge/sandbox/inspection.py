@@ -3,6 +3,7 @@
 It is no part of any vendor's API: no authentication, no faults, not in the request log.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +16,10 @@ from npsbridge.sandbox.request_log import RecordedRequest, RequestLog
 INSPECTION = "/__sim/"
 MOST_SHOWN = 1000
 
-_SECRET_HEADERS = frozenset({"authorization", "x-write-key", "cookie"})
+_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "authkey", "x-write-key", "cookie"})
+"""Retently takes `X-Api-Key`, SatisMeter's old API `AuthKey`, Jitsu `X-Write-Key`; the others `Authorization`."""
+_SECRET_IN_QUERY = re.compile(r"(?<=[?&])((?:api_key|writekey)=)[^&]*", re.IGNORECASE)
+"""Retently takes its key there too, and Segment's look-alike the write key of a beacon."""
 
 T = TypeVar("T")
 
@@ -111,7 +115,7 @@ def _shown_request(recorded: RecordedRequest) -> dict[str, Any]:
     body = recorded.body
     return {
         "method": recorded.method,
-        "target": recorded.target,
+        "target": _SECRET_IN_QUERY.sub(r"\1***", recorded.target),
         "headers": {name: _masked(name, value) for name, value in recorded.headers.items()},
         "body": body.decode("utf-8", "replace") if isinstance(body, bytes) else body,
         "at": recorded.at,

@@ -1,46 +1,54 @@
 """People who go on answering while a sandbox runs: new scores, and comments on those given before.
 
-It acts in an account as people would; when they act is decided by whoever runs them.
+It acts in accounts as people would; when they act is decided by whoever runs them.
 """
 
 import asyncio
 import random
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from npsbridge.sandbox.delighted import DelightedServer
+from npsbridge.sandbox.account_server import SurveyLookAlike
 from npsbridge.sandbox.history import believable_comment, believable_score
 
 
 class Respondents:
-    """The people of an account.
+    """The people of some accounts.
 
     Args:
-        server: The account; it must have people.
-        dice: Who answers, and what.
+        accounts: Of any survey platform; who has no email takes no part.
+        dice: Who answers, where, and what.
     """
 
-    def __init__(self, server: DelightedServer, dice: random.Random) -> None:
-        self._server = server
+    def __init__(self, accounts: Sequence[SurveyLookAlike[Any, Any, Any]], dice: random.Random) -> None:
+        self._accounts = accounts
         self._dice = dice
-        self._without_comment: list[str] = []
+        self._without_comment: list[tuple[SurveyLookAlike[Any, Any, Any], Any]] = []
 
-    def answer(self) -> str:
-        """Somebody gives a score; returns the id of the response."""
-        person_id = self._dice.choice(list(self._server.people))
-        properties = self._last_properties(person_id)
-        score = believable_score(self._dice, properties.get("plan", ""))
-        response_id = self._server.answer(person_id, score, person_properties=properties or None)
-        self._without_comment.append(response_id)
+    @property
+    def are_there(self) -> bool:
+        """Whether there is anybody."""
+        return any(account.emails for account in self._accounts)
+
+    def answer(self, account: SurveyLookAlike[Any, Any, Any] | None = None) -> Any:
+        """Somebody gives a score, in one account or in any of them; returns the id of the response."""
+        account = account or self._dice.choice([one for one in self._accounts if one.emails])
+        email = self._dice.choice(account.emails)
+        properties = account.properties_of(email)
+        score = believable_score(self._dice, str(properties.get("plan", "")))
+        response_id = account.answer_again(email, score)
+        self._without_comment.append((account, response_id))
         return response_id
 
-    def comment(self) -> str | None:
+    def comment(self) -> Any:
         """The first who only gave a score writes why; returns the id of the response, None if there is nobody."""
         while self._without_comment:
-            row = self._server.responses.get(self._without_comment.pop(0))
+            account, response_id = self._without_comment.pop(0)
+            row = account.responses.get(response_id)
             if row is not None and row.comment is None:
                 comment = believable_comment(self._dice, row.score)
-                self._server.edit(row.id, comment=comment.text, tags=comment.tags)
-                return row.id
+                account.edit(response_id, comment=comment.text, **({"tags": comment.tags} if account.has_tags else {}))
+                return response_id
         return None
 
     async def keep_answering(self, every: float) -> NoReturn:
@@ -49,8 +57,3 @@ class Respondents:
             await asyncio.sleep(self._dice.uniform(every / 2, every * 3 / 2))
             if self._dice.random() < 1 / 2 or self.comment() is None:
                 self.answer()
-
-    def _last_properties(self, person_id: str) -> dict[str, str]:
-        rows = [row for row in self._server.responses.values() if row.person_id == person_id]
-        newest = max(rows, key=lambda row: row.created_at, default=None)
-        return dict(newest.person_properties or {}) if newest else {}

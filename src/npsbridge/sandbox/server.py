@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import formatdate
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 import orjson
 from aiohttp import web
@@ -44,6 +44,15 @@ def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | N
     )
 
 
+class Place(TypedDict, total=False):
+    """Where and when a look-alike is, and what chance it is given; see `LookAlike`."""
+
+    host: str
+    port: int
+    now: Now
+    dice: random.Random | None
+
+
 class LookAlike:
     """A stateful server on loopback; `async with` it, or `start` and `stop` it to play an outage (state stays).
 
@@ -53,6 +62,9 @@ class LookAlike:
         now: Wall clock, seconds since 1970; every time in an answer, the `Date` header too, comes from here.
         dice: Source of chance.
     """
+
+    kind: ClassVar[str]
+    """The name of what it looks like."""
 
     def __init__(
         self, *, host: str = "127.0.0.1", port: int = 0, now: Now = system_time, dice: random.Random | None = None
@@ -79,6 +91,10 @@ class LookAlike:
     def state(self) -> dict[str, Any]:
         """What `/__sim/state` shows, as JSON values."""
         raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        """The settings that point a daemon of npsbridge here."""
+        return {}
 
     def change_switches(self, changes: Mapping[str, Any]) -> None:
         """Change switches by name.

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from npsbridge.core.identity import carries_traits, delivery_person, is_anonymous, person_keys, real_id, resolve
-from npsbridge.core.keys import person_uuid
+from npsbridge.core.identity import carries_traits, delivery_person, is_anonymous, person_keys, resolve
+from npsbridge.core.keys import person_uuid, real_id
 from npsbridge.core.model import Identity, Respondent, Response
 
 EMAIL = "ana@example.org"

@@ -52,6 +52,21 @@ def test_some_people_are_known_to_segment_and_nobody_twice(history: History) -> 
     assert len({person.email for person in history.people}) == 300
 
 
+def test_some_only_look_at_a_survey_and_some_of_them_close_it(history: History) -> None:
+    closed = [glance.is_closed for glance in history.glances]
+    assert 0.2 < len(closed) / len(history.people) < 0.4
+    assert 0.3 < sum(closed) / len(closed) < 0.7
+    assert all(glance.person.created_at <= glance.seen_at <= NEW_YEAR for glance in history.glances)
+
+
+def test_people_of_other_numbers_have_other_emails_and_ids(history: History) -> None:
+    others = believable_history(dice(), people=10, until=UNTIL, first_number=301)
+    emails = {person.email for person in history.people}
+    ids = {person.properties.get("segment_user_id") for person in history.people} - {None}
+    assert emails.isdisjoint(person.email for person in others.people)
+    assert ids.isdisjoint(person.properties.get("segment_user_id") for person in others.people)
+
+
 def test_no_people_have_no_past() -> None:
     assert believable_history(dice(), people=0, until=UNTIL) == History(people=[], answers=[])
 
@@ -74,7 +89,7 @@ async def test_a_seeded_account_shows_the_whole_history(
 def test_respondents_answer_first_and_comment_later(history: History) -> None:
     server = DelightedServer()
     seed(server, history)
-    respondents = Respondents(server, dice())
+    respondents = Respondents([server], dice())
     response_id = respondents.answer()
     assert server.responses[response_id].comment is None
     assert respondents.comment() == response_id
@@ -87,7 +102,7 @@ async def test_respondents_go_on_at_the_pace_asked_for(history: History) -> None
     server = DelightedServer()
     seed(server, history)
     edits = sum(row.edits for row in server.responses.values())
-    answering = asyncio.create_task(Respondents(server, dice()).keep_answering(10))
+    answering = asyncio.create_task(Respondents([server], dice()).keep_answering(10))
     await asyncio.sleep(1000)
     answering.cancel()
     added = len(server.responses) - len(history.answers)

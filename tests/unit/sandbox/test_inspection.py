@@ -20,6 +20,22 @@ async def test_requests_are_shown_without_keys(delighted: DelightedServer, api: 
     assert (shown["target"], shown["body"], shown["status"]) == ("/v1/people.json", {"email": "ana@example.org"}, 201)
 
 
+@pytest.mark.parametrize("header", ["Authorization", "X-Api-Key", "AuthKey", "X-Write-Key", "Cookie"])
+async def test_no_header_that_holds_a_key_at_any_vendor_is_shown(delighted: DelightedServer, header: str) -> None:
+    async with Caller(delighted.base_url, {header: "se-cret"}) as caller:
+        await caller.get("/people.json")
+    reply = await sim(delighted, "GET", "requests")
+    assert reply.json[0]["headers"][header] == "***"
+    assert b"se-cret" not in reply.raw
+
+
+@pytest.mark.parametrize("query", ["?api_key=se-cret", "?page=2&writeKey=se-cret&x=1"])
+async def test_no_key_in_a_query_is_shown(delighted: DelightedServer, api: Caller, query: str) -> None:
+    await api.get(f"/people.json{query}")
+    reply = await sim(delighted, "GET", "requests")
+    assert reply.json[0]["target"] == "/v1/people.json" + query.replace("se-cret", "***")
+
+
 async def test_looking_leaves_no_trace(delighted: DelightedServer) -> None:
     await sim(delighted, "GET", "state")
     assert len(delighted.requests) == 0

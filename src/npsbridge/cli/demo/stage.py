@@ -68,7 +68,7 @@ class Stage:
 async def open_stage(folder: Path, pace: Pace, clock: Clock) -> AsyncIterator[Stage]:
     """Start everything, on free ports; the folder takes the daemon's store."""
     async with open_sandbox(
-        delighted_port=0, segment_port=0, people=pace.people, now=lambda: clock.now().timestamp()
+        first_port=0, only=("delighted", "segment"), people=pace.people, now=lambda: clock.now().timestamp()
     ) as sandbox:
         past = sandbox.delighted.responses.values()
         history, edits = len(past), sum(row.edits for row in past)

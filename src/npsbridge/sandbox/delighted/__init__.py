@@ -3,8 +3,8 @@
 from npsbridge.sandbox.delighted.account import Account, PastAnswer
 from npsbridge.sandbox.delighted.records import Note, Person, RequestState, SurveyRequest, SurveyResponse
 from npsbridge.sandbox.delighted.server import SANDBOX_KEY, DelightedServer
-from npsbridge.sandbox.delighted.switches import DelightedSwitches, WebhookSwitches
-from npsbridge.sandbox.delighted.webhooks import SIGNATURE_HEADER, Webhook, signature
+from npsbridge.sandbox.delighted.switches import DelightedSwitches
+from npsbridge.sandbox.delighted.webhooks import SIGNATURE_HEADER, signature
 
 __all__ = [
     "SANDBOX_KEY",
@@ -18,7 +18,5 @@ __all__ = [
     "RequestState",
     "SurveyRequest",
     "SurveyResponse",
-    "Webhook",
-    "WebhookSwitches",
     "signature",
 ]

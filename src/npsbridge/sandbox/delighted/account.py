@@ -5,14 +5,13 @@ live account would show.
 """
 
 import heapq
-import random
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Unpack
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
 from npsbridge.core.model import Record
+from npsbridge.sandbox.account_state import AccountState, Surroundings
 from npsbridge.sandbox.delighted.people import People
 from npsbridge.sandbox.delighted.records import (
     Note,
@@ -52,40 +51,21 @@ class PastAnswer(Record, frozen=True, kw_only=True):
     survey_type: str = "nps"
 
 
-class Account:
-    """The state behind the API.
+class Account(AccountState[DelightedSwitches, News]):
+    """The state behind the API."""
 
-    Args:
-        switches: How the account behaves.
-        now: Wall clock, seconds since 1970.
-        dice: Source of chance.
-        on_news: Told of everything a webhook would tell.
-    """
-
-    def __init__(
-        self,
-        switches: DelightedSwitches,
-        *,
-        now: Callable[[], float],
-        dice: random.Random,
-        on_news: Callable[[News], None],
-    ) -> None:
-        self.switches = switches
-        self.now = now
-        self._on_news = on_news
+    def __init__(self, switches: DelightedSwitches, **surroundings: Unpack[Surroundings[News]]) -> None:
+        super().__init__(switches, **surroundings)
         self.people = People(case_sensitive=switches.values_are_case_sensitive)
         self.surveys = Surveys(self.people, switches)
-        self.responses = Responses(switches, dice)
+        self.responses = Responses(switches, self.dice)
         self.autopilots = {name: Autopilot(name, self.surveys, at=self.second()) for name in PLATFORMS}
         self._leaving: list[tuple[float, str]] = []
 
-    def second(self) -> int:
-        """Now, in whole seconds since 1970."""
-        return int(self.now())
-
     def adopt(self, switches: DelightedSwitches) -> None:
         """Behave by other switches from now on."""
-        self.switches = self.surveys.switches = switches
+        super().adopt(switches)
+        self.surveys.switches = switches
         self.people.reorganise(case_sensitive=switches.values_are_case_sensitive)
         self.responses.reorganise(switches)
 
@@ -269,22 +249,6 @@ class Account:
         for autopilot in self.autopilots.values():
             autopilot.leave(person_id)
         self.people.remove(person_id)
-
-
-def changed_switches(switches: DelightedSwitches, changes: Mapping[str, Any]) -> DelightedSwitches:
-    """The switches with some of them changed, from JSON values or as they are.
-
-    Raises:
-        ValueError: A switch does not exist or cannot have that value; the text names it.
-    """
-    plain = msgspec.to_builtins(switches)
-    for name, value in msgspec.to_builtins(dict(changes)).items():
-        both_are_maps = isinstance(value, dict) and isinstance(plain.get(name), dict)
-        plain[name] = {**plain[name], **value} if both_are_maps else value
-    try:
-        return msgspec.convert(plain, DelightedSwitches)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from error
 
 
 def _frozen(values: Iterable[Any] | UnsetType) -> tuple[Any, ...] | UnsetType:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from npsbridge.core.model import Record
 from npsbridge.sandbox.delighted.switches import DelightedSwitches
+from npsbridge.sandbox.vendor_error import VendorError
 
 DEFAULT_PER_PAGE = 20
 MOST_PER_PAGE = 100
@@ -27,7 +28,7 @@ _TRUE = frozenset({True, "true", "True", "1"})
 _FALSE = frozenset({False, "false", "False", "0"})
 
 
-class ApiError(Exception):
+class ApiError(VendorError):
     """An answer that is an error, as the vendor words it.
 
     Attributes:
@@ -43,10 +44,8 @@ class ApiError(Exception):
         errors: Mapping[str, list[str]] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.status = status
+        super().__init__(status, headers)
         self.errors = errors
-        self.headers = headers
-        super().__init__(status.phrase)
 
 
 def invalid(**errors: str) -> ApiError:

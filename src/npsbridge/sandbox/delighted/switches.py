@@ -7,41 +7,19 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from npsbridge.core.model import Record
-from npsbridge.sandbox.rate import RateLimit
+from npsbridge.sandbox.switches import AccountSwitches
+from npsbridge.sandbox.webhooks import Seconds, WebhookSwitches
 
-Seconds = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 
 
-class WebhookSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How webhooks travel. The vendor retries "several times over several days"; no schedule is published."""
+class DelightedSwitches(AccountSwitches, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The look-alike's switches; change them while it runs with `DelightedServer.change_switches`.
 
-    attempts: Annotated[int, Meta(ge=1)] = 6
-    """How often a request is tried until it is answered 2xx."""
-    first_pause: Seconds = 1.0
-    """Seconds before the second attempt; each further pause is twice as long."""
-    longest_pause: Seconds = 3600.0
-    timeout: Annotated[float, Meta(gt=0)] = 10.0
-    """Seconds to wait for an answer."""
-    delay: Seconds = 0.0
-    """Seconds between the change and the first attempt."""
-    copies: Annotated[int, Meta(ge=1)] = 1
-    """How often each event is sent though it was accepted."""
-    reorder: Annotated[int, Meta(ge=1)] = 1
-    """Events are collected until there are this many (or none came for a second), then sent in a shuffled order."""
-
-
-class DelightedSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The look-alike's switches; change them while it runs with `DelightedServer.change_switches`."""
+    The service itself is `retired` since 2026-07-01. No rate limit was ever published: it only bit on extreme use.
+    """
 
     # --- the account ---------------------------------------------------------------------------------------------
-    standing: Literal["open", "retired", "unauthorized", "forbidden"] = "open"
-    """`retired` answers 410 to everything, as the service does since 2026-07-01; the others 401 and 403."""
-    rate_limit: RateLimit | None = None
-    """Per key. No number was ever published: limits only bit on extreme use."""
-    retry_after_header: bool = True
-    """Whether a 429 of the rate limit says how long to wait."""
     url_limit: Annotated[int, Meta(ge=100)] = 8190
     """Characters of path and query beyond which the answer is 414."""
     error_bodies: Literal["json", "empty"] = "json"
@@ -98,6 +76,7 @@ class DelightedSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields
 
     # --- webhooks --------------------------------------------------------------------------------------------------
     webhooks: WebhookSwitches = WebhookSwitches()
+    """The vendor retries "several times over several days"; no schedule is published."""
     api_writes_fire_webhooks: bool = True
     """Whether responses created or changed through the API are announced like a person's own clicks."""
     unsubscribe_event: Literal["person", "flat"] = "flat"

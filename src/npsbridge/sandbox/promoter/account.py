@@ -1,14 +1,14 @@
 """A Promoter.io account: contacts, surveys, feedback, and what people do in it. State and rules, without HTTP."""
 
-import random
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Unpack
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from npsbridge.core.model import Record
+from npsbridge.sandbox.account_state import AccountState, Surroundings
 from npsbridge.sandbox.promoter.switches import PromoterSwitches
 
 DAY = 86400
@@ -87,14 +87,8 @@ class News(Record, frozen=True, kw_only=True):
     subject: Feedback | Contact
 
 
-class Account:
+class Account(AccountState[PromoterSwitches, News]):
     """The state behind the API.
-
-    Args:
-        switches: How the account behaves.
-        now: Wall clock, seconds since 1970.
-        dice: Source of chance.
-        on_news: Told of everything a webhook would tell.
 
     Attributes:
         contacts: By lower-cased email.
@@ -102,27 +96,13 @@ class Account:
         survey_requests: In the order in which they were asked for.
     """
 
-    def __init__(
-        self,
-        switches: PromoterSwitches,
-        *,
-        now: Callable[[], float],
-        dice: random.Random,
-        on_news: Callable[[News], None],
-    ) -> None:
-        self.switches = switches
-        self.now = now
+    def __init__(self, switches: PromoterSwitches, **surroundings: Unpack[Surroundings[News]]) -> None:
+        super().__init__(switches, **surroundings)
         self.contacts: dict[str, Contact] = {}
         self.feedback: dict[int, Feedback] = {}
         self.survey_requests: list[SurveyRequest] = []
-        self._dice = dice
-        self._on_news = on_news
         self._by_date: list[tuple[int, int]] = []
         self._last_feedback = FIRST_FEEDBACK - 1
-
-    def second(self) -> int:
-        """Now, in whole seconds since 1970."""
-        return int(self.now())
 
     # --- contacts and surveys -------------------------------------------------------------------------------------
 
@@ -271,7 +251,7 @@ class Account:
                 # Some order that is always the same.
                 return sorted(rows, key=lambda row: row.id * 2_654_435_769 % 2**32)
             case "random":
-                return self._dice.sample(rows, len(rows))
+                return self.dice.sample(rows, len(rows))
 
     def is_visible(self, row: Feedback) -> bool:
         """Whether lists and reads show it by now."""

@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from npsbridge.sandbox.promoter.account import Account, Feedback
+from npsbridge.sandbox.vendor_error import VendorError
 
 
-class ApiError(Exception):
+class ApiError(VendorError):
     """An answer that is an error.
 
     Attributes:
@@ -19,10 +20,8 @@ class ApiError(Exception):
     """
 
     def __init__(self, status: HTTPStatus, body: object, headers: Mapping[str, str] | None = None) -> None:
-        self.status = status
+        super().__init__(status, headers)
         self.body = body
-        self.headers = headers
-        super().__init__(status.phrase)
 
 
 def refusal(**fields: object) -> ApiError:

@@ -4,29 +4,26 @@ Composed from the API reference (developers.promoter.io/reference), the help cen
 clients; what they leave open is in `switches.py`.
 """
 
-import asyncio
 import itertools
-import random
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from math import ceil
-from typing import Any
+from typing import Any, Unpack
 
-import msgspec
-import orjson
 from aiohttp import web
 
-from npsbridge.sandbox.delighted.webhooks import Webhook, WebhookSender
-from npsbridge.sandbox.promoter.account import Account, Contact, Feedback, News, PastFeedback, SurveyRequest
-from npsbridge.sandbox.promoter.inspection import account_inspection_routes
+from npsbridge.sandbox.account_inspection import Listing
+from npsbridge.sandbox.account_server import Access, SurveyLookAlike
+from npsbridge.sandbox.promoter.account import CAMPAIGNS, Account, Contact, Feedback, News, PastFeedback, SurveyRequest
+from npsbridge.sandbox.promoter.inspection import AnswerAsked, PromoterEditAsked, removal_route
 from npsbridge.sandbox.promoter.listing import ApiError
 from npsbridge.sandbox.promoter.routes import Api
 from npsbridge.sandbox.promoter.switches import PromoterSwitches
 from npsbridge.sandbox.promoter.views import hook_body, shown_feedback
-from npsbridge.sandbox.rate import RateGate
-from npsbridge.sandbox.server import Handler, LookAlike, Now, json_answer, system_time
+from npsbridge.sandbox.server import Handler, json_answer
+from npsbridge.sandbox.webhooks import json_webhook
 
 SANDBOX_KEY = "sandbox-promoter-key"
+SANDBOX_TOKEN = "sandbox-promoter-hook"  # noqa: S105 - the look-alike's own, made up
 
 _STANDINGS = {
     "retired": (HTTPStatus.GONE, "Gone."),
@@ -36,82 +33,51 @@ _STANDINGS = {
 _DJANGO_NOT_FOUND = "<!DOCTYPE html><html><head><title>Not Found</title></head><body><h1>Not Found</h1></body></html>"
 
 
-class PromoterServer(LookAlike):
+class PromoterServer(SurveyLookAlike[PromoterSwitches, int, PastFeedback]):
     """A Promoter.io account with its API.
 
     Args:
-        api_key: The key that callers must present.
-        switches: How the account behaves; see `change_switches`.
-        host: Address to listen on.
-        port: 0 takes a free one.
-        now: Wall clock, seconds since 1970.
-        dice: Source of chance.
+        switches: How it behaves; see `change_switches`.
+        access: Keys, address, clock and dice; see `SurveyLookAlike`.
 
     Attributes:
         account: The state, for what the methods here do not offer.
-        webhook_url: Where webhooks go, all of them; None for nowhere.
-        webhooks: What was sent there, and what still waits.
     """
+
+    account: Account
+    kind = "promoter"
+    sandbox_key = SANDBOX_KEY
+    sandbox_token = SANDBOX_TOKEN
+    vendor_error = ApiError
+    answer_asked = AnswerAsked
+    edit_asked = PromoterEditAsked
 
     def __init__(
         self,
         *,
-        api_key: str = SANDBOX_KEY,
         switches: PromoterSwitches = PromoterSwitches(),  # noqa: B008 - a frozen record
-        host: str = "127.0.0.1",
-        port: int = 0,
-        now: Now = system_time,
-        dice: random.Random | None = None,
+        **access: Unpack[Access],
     ) -> None:
-        super().__init__(host=host, port=port, now=now, dice=dice)
-        self.api_key = api_key
-        self.account = Account(switches, now=now, dice=self.dice, on_news=self._announce)
-        self.webhook_url: str | None = None
-        self.webhooks = WebhookSender(lambda: self.switches.webhooks, self.dice)
+        super().__init__(**access)
+        self.account = Account(switches, now=self.now, dice=self.dice, on_news=self._announce)
         self._event_numbers = itertools.count(1)
-        self._rate_gate = RateGate(now)
-        self._sending: asyncio.Task[None] | None = None
 
     @property
     def base_url(self) -> str:
         """What clients are configured with."""
         return f"{self.origin}/api"
 
-    @property
-    def switches(self) -> PromoterSwitches:
-        """How the account behaves now."""
-        return self.account.switches
-
-    def change_switches(self, changes: Mapping[str, Any]) -> None:
-        """Change switches by name, such as `{"has_v2": False}`.
-
-        Raises:
-            ValueError: A switch does not exist or cannot have that value; the text names it.
-        """
-        self.account.switches = self.switches.changed(changes)
-
-    async def start(self) -> None:
-        """Listen, and send webhooks."""
-        await super().start()
-        self._sending = asyncio.create_task(self.webhooks.run(), name="webhooks of the sandbox")
-
-    async def stop(self) -> None:
-        """Close everything; the account stays as it is, webhooks on their way are lost."""
-        await super().stop()
-        sending, self._sending = self._sending, None
-        if sending is not None:
-            sending.cancel()
-            await asyncio.wait([sending])
-            if not sending.cancelled():
-                sending.result()
+    def own_settings(self) -> dict[str, str]:
+        """The campaign that surveys are asked for."""
+        return {"CAMPAIGN_ID": str(min(CAMPAIGNS))}
 
     # --- what the vendor's own users do ---------------------------------------------------------------------------
 
-    def answer(self, email: str | None, score: int | None, **fields: Any) -> int:
+    def answer(self, email: str | None, score: int | None, /, *, comment: str | None = None, **more: Any) -> int:
         """Somebody answers (see `Account.answer`); returns the id of the feedback."""
-        return self.account.answer(email, score, **fields).id
+        return self.account.answer(email, score, comment=comment, **more).id
 
-    def edit(self, feedback_id: int, **changes: Any) -> None:
+    def edit(self, feedback_id: int, /, **changes: Any) -> None:
         """An answer is changed: `score`, `comment`, `tags`, `status` (see `Account.edit`)."""
         self.account.edit(feedback_id, **changes)
 
@@ -135,8 +101,18 @@ class PromoterServer(LookAlike):
         return self.account.feedback
 
     @property
+    def responses(self) -> Mapping[int, Feedback]:
+        """The same."""
+        return self.account.feedback
+
+    @property
     def contacts(self) -> Mapping[str, Contact]:
         """Everybody, by lower-cased email."""
+        return self.account.contacts
+
+    @property
+    def people(self) -> Mapping[str, Contact]:
+        """The same."""
         return self.account.contacts
 
     @property
@@ -144,24 +120,24 @@ class PromoterServer(LookAlike):
         """What was asked, in that order, and whether it was sent."""
         return self.account.survey_requests
 
+    def properties_of(self, email: str) -> Mapping[str, Any]:
+        """The contact's attributes."""
+        contact = self.contacts.get(email.lower())
+        return contact.attributes if contact else {}
+
     def shown(self, row: Feedback) -> Mapping[str, Any]:
         """An answer as v2 shows it."""
         return shown_feedback(self.account, row, 2, self._link_origin())
 
-    def state(self) -> dict[str, Any]:
-        """What `/__sim/state` shows."""
-        return {
-            "kind": "promoter",
-            "base_url": self.base_url,
-            "now": self.now(),
-            "responses": len(self.feedback),
-            "people": len(self.contacts),
-            "survey_requests": len(self.survey_requests),
-            "webhook_url": self.webhook_url,
-            "webhooks_waiting": self.webhooks.waiting,
-            "requests": len(self.requests) + self.requests.forgotten,
-            "switches": msgspec.to_builtins(self.switches),
-        }
+    def figures(self) -> dict[str, Any]:
+        """Further values of `state`."""
+        return {"survey_requests": len(self.survey_requests), "campaigns": CAMPAIGNS}
+
+    def listings(self) -> dict[str, Listing]:
+        """What can be looked at under `/__sim/`; answers and people by the vendor's own words too."""
+        listings = super().listings()
+        own = {"feedback": listings["responses"], "contacts": listings["people"]}
+        return listings | own | {"survey_requests": Listing(lambda: self.survey_requests)}
 
     # --- webhooks -------------------------------------------------------------------------------------------------
 
@@ -171,16 +147,14 @@ class PromoterServer(LookAlike):
         number = next(self._event_numbers)
         body = hook_body(self.account, news, self._link_origin(), self.webhook_url, number)
         if body is not None:
-            headers = {"Content-Type": "application/json"}
-            webhook = Webhook(event_type=news.event, event_id=str(number), headers=headers, body=orjson.dumps(body))
-            self.webhooks.put(self.webhook_url, webhook)
+            self.post_webhook(lambda: json_webhook(news.event, str(number), body))
 
     # --- requests -------------------------------------------------------------------------------------------------
 
-    def routes(self) -> Iterable[web.RouteDef]:
-        """The API of the vendor, and the account's own part of `/__sim/`."""
+    def api_routes(self) -> Iterable[web.RouteDef]:
+        """The API of the vendor, and how an answer is removed."""
         yield from Api(self.account, self._link_origin).routes()
-        yield from account_inspection_routes(self)
+        yield removal_route(self)
 
     def _link_origin(self) -> str:
         return self.switches.next_origin or self.origin
@@ -192,7 +166,7 @@ class PromoterServer(LookAlike):
         try:
             if request.path.startswith("/api/v2/") and not self.switches.has_v2:
                 raise web.HTTPNotFound  # noqa: TRY301 - as the router would
-            self._admit(request)
+            self.admit(request)
             return await handler(request)
         except ApiError as error:
             return json_answer(error.body, error.status, error.headers)
@@ -209,7 +183,7 @@ class PromoterServer(LookAlike):
         query = f"?{request.query_string}" if request.query_string else ""
         return web.Response(status=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": f"{request.path}/{query}"})
 
-    def _admit(self, request: web.Request) -> None:
+    def admit(self, request: web.Request) -> None:
         """Raise ApiError for whom the vendor would not let in."""
         if self.switches.standing in _STANDINGS:
             status, detail = _STANDINGS[self.switches.standing]
@@ -217,8 +191,9 @@ class PromoterServer(LookAlike):
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Token" or key != self.api_key:
             raise ApiError(HTTPStatus.UNAUTHORIZED, {"detail": "Invalid token."})
-        wait = self._rate_gate.wait_for_next(self.api_key, self.switches.rate_limit)
-        if wait:
-            detail = f"Request was throttled. Expected available in {wait:.1f} seconds."
-            headers = {"Retry-After": str(ceil(wait))} if self.switches.retry_after_header else {}
-            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, {"detail": detail}, headers)
+        self.limit_rate()
+
+    def too_early(self, wait: float, headers: Mapping[str, str]) -> ApiError:
+        """The refusal of who has to wait; its body says how long."""
+        detail = f"Request was throttled. Expected available in {wait:.1f} seconds."
+        return ApiError(HTTPStatus.TOO_MANY_REQUESTS, {"detail": detail}, headers)

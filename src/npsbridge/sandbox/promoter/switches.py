@@ -3,32 +3,26 @@
 The defaults are the reading that the vendor's pages and published clients support best; the docstrings name the doubt.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
-from npsbridge.core.model import Record
-from npsbridge.sandbox.delighted import WebhookSwitches
-from npsbridge.sandbox.rate import RateLimit
+from npsbridge.sandbox.switches import AccountSwitches
+from npsbridge.sandbox.webhooks import Seconds, WebhookSwitches
 
-Seconds = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
-class PromoterSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The look-alike's switches; change them while it runs with `PromoterServer.change_switches`."""
+class PromoterSwitches(AccountSwitches, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The look-alike's switches; change them while it runs with `PromoterServer.change_switches`.
+
+    A bad key may be told with 401 or 403. The rate limit is per key and minute, by the plan, and the API does not tell
+    it; a 429 says in its body too how long to wait.
+    """
 
     # --- the account ---------------------------------------------------------------------------------------------
-    standing: Literal["open", "retired", "unauthorized", "forbidden"] = "open"
-    """`retired` answers 410 to everything, the others 401 and 403; a bad key may be told with either."""
     edition: Literal["general", "ecommerce"] = "general"
     """eCommerce accounts have other event names in their webhooks."""
-    rate_limit: RateLimit | None = None
-    """Per key and minute, by the plan; the API does not tell it."""
-    retry_after_header: bool = True
-    """Whether a 429 says how long to wait in the header too, beside the body."""
     throttle_days: Literal[0, 30, 60, 90, 180] = 0
     """The account's own throttle between two surveys of one contact; 24 hours are always kept."""
     survey_status: Literal[200, 201] = 200
@@ -69,19 +63,4 @@ class PromoterSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=
     hooks_dropped: Share = 0.0
     """The share of webhooks that are never sent."""
     webhooks: WebhookSwitches = WebhookSwitches(attempts=1)
-    """How they travel: copies, order, delay. No retries are documented."""
-
-    def changed(self, changes: Mapping[str, Any]) -> "PromoterSwitches":
-        """These switches with some of them changed, from JSON values or as they are.
-
-        Raises:
-            ValueError: A switch does not exist or cannot have that value; the text names it.
-        """
-        plain = msgspec.to_builtins(self)
-        for name, value in msgspec.to_builtins(dict(changes)).items():
-            both_are_maps = isinstance(value, dict) and isinstance(plain.get(name), dict)
-            plain[name] = {**plain[name], **value} if both_are_maps else value
-        try:
-            return msgspec.convert(plain, PromoterSwitches)
-        except msgspec.ValidationError as error:
-            raise ValueError(str(error)) from error
+    """No retries are documented."""

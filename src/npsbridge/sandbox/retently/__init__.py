@@ -10,7 +10,7 @@ from npsbridge.sandbox.retently.records import (
     SurveyRequest,
 )
 from npsbridge.sandbox.retently.server import REFRESH_TOKEN, SANDBOX_KEY, RetentlyServer
-from npsbridge.sandbox.retently.switches import RetentlySwitches, RetentlyWebhookSwitches
+from npsbridge.sandbox.retently.switches import RetentlySwitches
 from npsbridge.sandbox.retently.webhooks import EVERYTHING, RECOMMENDED
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "PastFeedback",
     "RetentlyServer",
     "RetentlySwitches",
-    "RetentlyWebhookSwitches",
     "SentSurvey",
     "SurveyRequest",
 ]

@@ -6,14 +6,14 @@ live account would show.
 
 import heapq
 import itertools
-import random
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
 
 import msgspec
 
 from npsbridge.core.model import Record
+from npsbridge.sandbox.account_state import AccountState, Surroundings
 from npsbridge.sandbox.retently.records import (
     Campaign,
     Customer,
@@ -56,28 +56,11 @@ class Timeline:
         return self._order[low:high]
 
 
-class Account:
-    """The state behind the API.
+class Account(AccountState[RetentlySwitches, News]):
+    """The state behind the API."""
 
-    Args:
-        switches: How the account behaves.
-        now: Wall clock, seconds since 1970.
-        dice: Source of chance.
-        on_news: Told of everything a webhook would tell.
-    """
-
-    def __init__(
-        self,
-        switches: RetentlySwitches,
-        *,
-        now: Callable[[], float],
-        dice: random.Random,
-        on_news: Callable[[News], None],
-    ) -> None:
-        self.switches = switches
-        self.dice = dice
-        self._now = now
-        self._on_news = on_news
+    def __init__(self, switches: RetentlySwitches, **surroundings: Unpack[Surroundings[News]]) -> None:
+        super().__init__(switches, **surroundings)
         self._numbers = itertools.count(1)
         self._hidden: list[tuple[float, str]] = []
         self.customers: dict[str, Customer] = {}
@@ -93,11 +76,11 @@ class Account:
 
     def now_ms(self) -> int:
         """Now, milliseconds since 1970."""
-        return int(self._now() * 1000)
+        return int(self.now() * 1000)
 
     def catch_up(self) -> None:
         """Let appear what has become visible by now."""
-        while self._hidden and self._hidden[0][0] <= self._now():
+        while self._hidden and self._hidden[0][0] <= self.now():
             _, row_id = heapq.heappop(self._hidden)
             if row_id in self.feedback:
                 self.feedback_line.add(self.feedback[row_id].created_ms, row_id)
@@ -124,7 +107,7 @@ class Account:
         """Create or update a customer; properties are merged, tags as the switch says."""
         known = self.find_customer(email)
         if known is None:
-            customer = Customer(id=self._id("b"), email=email, created_ms=self.now_ms(), **fields)
+            customer = Customer(**{"id": self._id("b"), "email": email, "created_ms": self.now_ms(), **fields})
         else:
             customer = msgspec.structs.replace(known, **self._updated(known, fields))
         self.customers[customer.id] = customer
@@ -222,7 +205,7 @@ class Account:
         row = self._feedback(email, score, self.now_ms() if created_ms is None else created_ms, fields)
         lag = self.dice.uniform(0, self.switches.visibility_lag) if visible_after is None else visible_after
         self.feedback[row.id] = row
-        heapq.heappush(self._hidden, (self._now() + lag, row.id))
+        heapq.heappush(self._hidden, (self.now() + lag, row.id))
         self.catch_up()
         if announce:
             self._on_news(News(event="feedback", subject=row))

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
+from npsbridge.sandbox.vendor_error import VendorError
+
 BAD_KEY: Final = "Please check your API Key to make sure it's valid."
 
 
-class ApiError(Exception):
+class ApiError(VendorError):
     """A refusal, ready to be worded.
 
     Attributes:
@@ -19,10 +21,8 @@ class ApiError(Exception):
     def __init__(
         self, status: HTTPStatus, message: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(status)
-        self.status = status
+        super().__init__(status, headers)
         self.message = message or status.phrase
-        self.headers = dict(headers or {})
 
     @property
     def body(self) -> dict[str, Any]:

@@ -7,35 +7,20 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from npsbridge.core.model import Record
 from npsbridge.sandbox.rate import RateLimit
-
-Seconds = Annotated[float, Meta(ge=0)]
-Count = Annotated[int, Meta(ge=1)]
-
-
-class RetentlyWebhookSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How webhooks travel. Nothing is documented of retries and order, so each is posted once, whatever the answer."""
-
-    drop_every: Count | None = None
-    """Every so many-th one is lost."""
-    copies: Count = 1
-    reorder: Count = 1
-    """Webhooks are collected until there are this many (or none came for a second), then sent in reverse."""
-    timeout: Annotated[float, Meta(gt=0)] = 10.0
+from npsbridge.sandbox.switches import AccountSwitches
+from npsbridge.sandbox.webhooks import Seconds, WebhookSwitches
 
 
-class RetentlySwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RetentlySwitches(AccountSwitches, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The look-alike's switches; change them while it runs with `RetentlyServer.change_switches`."""
 
     # --- the account ---------------------------------------------------------------------------------------------
-    standing: Literal["open", "retired", "unauthorized", "forbidden"] = "open"
     rate_limit: RateLimit | None = RateLimit(requests=150)
     """Per account; the number is documented."""
     refusal_body: Literal["envelope", "html", "empty"] = "envelope"
     """The body of a 429."""
     retry_after_header: bool = False
-    """Whether a 429 says how long to wait."""
     has_ping: bool = True
     """`/ping` is known from one client only."""
     has_outbox: bool = True
@@ -83,4 +68,5 @@ class RetentlySwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=
     inactive_campaign: Literal["refused", "accepted"] = "refused"
 
     # --- webhooks --------------------------------------------------------------------------------------------------
-    webhooks: RetentlyWebhookSwitches = RetentlyWebhookSwitches()
+    webhooks: WebhookSwitches = WebhookSwitches(attempts=1, order="reversed")
+    """Nothing is documented of retries and order, so each is posted once, whatever the answer."""

@@ -1,7 +1,5 @@
 """What the routes of all generations share: errors, credentials, the bounds of a stretch of time."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -10,34 +8,29 @@ from aiohttp import web
 from npsbridge.core import reading
 from npsbridge.core.times import milliseconds
 from npsbridge.errors import BadRecord
+from npsbridge.sandbox.credentials import basic_user, scheme_and_credentials
 from npsbridge.sandbox.satismeter.project import Project
 from npsbridge.sandbox.satismeter.records import SurveyResponse
+from npsbridge.sandbox.vendor_error import VendorError
 
 DEFAULT_DAYS = 30
 DAY = 86_400_000
 
 
-class ApiError(Exception):
+class ApiError(VendorError):
     """An answer that refuses."""
 
     def __init__(self, status: HTTPStatus, title: str | None = None, headers: Mapping[str, str] | None = None) -> None:
-        self.status = status
+        super().__init__(status, headers)
         self.title = title or status.phrase
-        self.headers = dict(headers or {})
-        super().__init__(self.title)
 
 
 def key_given(request: web.Request) -> str | None:
     """The key of `Bearer`, of `Basic` as the user name, or of the old header `AuthKey`."""
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-    return request.headers.get("AuthKey")
+    scheme, credentials = scheme_and_credentials(request)
+    if scheme == "bearer":
+        return credentials
+    return basic_user(request) if scheme == "basic" else request.headers.get("AuthKey")
 
 
 def listed(request: web.Request, project: Project) -> list[SurveyResponse]:

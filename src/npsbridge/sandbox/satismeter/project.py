@@ -5,13 +5,14 @@ live project would show.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from npsbridge.core.model import Record
+from npsbridge.sandbox.account_state import AccountState, Surroundings
 from npsbridge.sandbox.satismeter.records import Survey, SurveyResponse, User
 from npsbridge.sandbox.satismeter.responses import Responses
 from npsbridge.sandbox.satismeter.switches import SatisMeterSwitches
@@ -19,7 +20,7 @@ from npsbridge.sandbox.satismeter.switches import SatisMeterSwitches
 COMPLETED, DISMISSED = "completed", "dismissed"
 TYPES = ("nps", "csat", "ces", "pmf", "custom")
 
-OnNews = Callable[[str, SurveyResponse], None]
+News = tuple[str, SurveyResponse]
 """(event, response): something a webhook would tell."""
 
 
@@ -34,30 +35,18 @@ class PastAnswer(Record, frozen=True, kw_only=True):
     user_id: str | None = None
     comment: str | None = None
     survey_type: str = "nps"
+    more: tuple[dict[str, Any], ...] = ()
+    """Further answers, as v3 shows them."""
 
 
-class Project:
-    """The state behind the API.
-
-    Args:
-        project_id: 24 hex digits.
-        switches: How the project behaves.
-        now: Wall clock, seconds since 1970.
-        on_news: Told of everything a webhook would tell.
-    """
+class Project(AccountState[SatisMeterSwitches, News]):
+    """The state behind the API; `project_id` is 24 hex digits."""
 
     def __init__(
-        self,
-        project_id: str,
-        switches: SatisMeterSwitches,
-        *,
-        now: Callable[[], float],
-        on_news: OnNews,
+        self, project_id: str, switches: SatisMeterSwitches, **surroundings: Unpack[Surroundings[News]]
     ) -> None:
+        super().__init__(switches, **surroundings)
         self.id = project_id
-        self.switches = switches
-        self.now = now
-        self._on_news = on_news
         self._numbers = itertools.count(1)
         self.users: dict[str, User] = {}
         self._users_by_name: dict[str, str] = {}
@@ -212,6 +201,7 @@ class Project:
             created=created,
             score=answer.score,
             comment=answer.comment,
+            more=answer.more,
             traits=user.traits,
             is_completed=answer.comment is not None,
         )
@@ -226,7 +216,7 @@ class Project:
         lag = self.switches.visibility_lag if visible_after is None else visible_after
         written = self.responses.write(response, shown_at=self.now() + lag, now=self.now())
         if event is not None:
-            self._on_news(event, written)
+            self._on_news((event, written))
         return written
 
     def _millisecond(self, second: float | None) -> int:

@@ -7,25 +7,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from npsbridge.core.model import Record
-from npsbridge.sandbox.delighted.switches import WebhookSwitches
-from npsbridge.sandbox.rate import RateLimit
-
-Seconds = Annotated[float, Meta(ge=0)]
+from npsbridge.sandbox.switches import AccountSwitches
+from npsbridge.sandbox.webhooks import Seconds, WebhookSwitches
 
 
-class SatisMeterSwitches(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SatisMeterSwitches(AccountSwitches, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The look-alike's switches; change them while it runs with `SatisMeterServer.change_switches`."""
 
     # --- the account ---------------------------------------------------------------------------------------------
-    standing: Literal["open", "retired", "unauthorized", "forbidden"] = "open"
-    """The others answer 410, 401 and 403 to everything."""
     key_generation: Literal["v3", "old"] = "v3"
     """An old key is refused by v3 with 401 and good for the old export."""
-    rate_limit: RateLimit | None = None
-    """No limit was ever published."""
-    retry_after_header: bool = True
-    """Whether a 429 says how long to wait."""
     legacy_errors: Literal["text", "json"] = "text"
     """What is in the body of an error of the old API."""
 

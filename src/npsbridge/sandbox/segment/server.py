@@ -6,12 +6,11 @@ destination is not part of it.
 
 import base64
 import binascii
-import random
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 from aiohttp import web
@@ -44,7 +43,8 @@ from npsbridge.sandbox.segment.intake import (
 )
 from npsbridge.sandbox.segment.seen import SeenMessages
 from npsbridge.sandbox.segment.switches import Mode, SegmentSwitches
-from npsbridge.sandbox.server import Handler, LookAlike, Now, json_answer, system_time
+from npsbridge.sandbox.server import Handler, LookAlike, Place, json_answer
+from npsbridge.sandbox.switches import changed
 
 SANDBOX_KEY = "sandbox-segment-key"
 
@@ -61,10 +61,7 @@ class SegmentServer(LookAlike):
         mode: Which API it looks like; a switch as well.
         switches: How it behaves; see `change_switches`.
         keep_events: False keeps only `counts` and `message_ids`, for runs with very many events.
-        host: Address to listen on.
-        port: 0 takes a free one.
-        now: Wall clock, seconds since 1970.
-        dice: Source of chance.
+        place: Where it listens, its clock and its dice; see `LookAlike`.
 
     Attributes:
         events: What was accepted, in the order of arrival, as a destination would get it.
@@ -74,6 +71,8 @@ class SegmentServer(LookAlike):
         drop_counts: How many were dropped, by reason.
     """
 
+    kind = "segment"
+
     def __init__(
         self,
         *,
@@ -81,18 +80,15 @@ class SegmentServer(LookAlike):
         mode: Mode | None = None,
         switches: SegmentSwitches = SegmentSwitches(),  # noqa: B008 - a frozen record
         keep_events: bool = True,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        now: Now = system_time,
-        dice: random.Random | None = None,
+        **place: Unpack[Place],
     ) -> None:
-        super().__init__(host=host, port=port, now=now, dice=dice)
+        super().__init__(**place)
         self.switches = switches if mode is None else msgspec.structs.replace(switches, mode=mode)
         self._projects = {key: project_id(key) for key in write_keys}
         self._keep_events = keep_events
         if not keep_events:
             self.requests = RequestLog(most_bytes=_SMALL_LOG_BYTES)
-        self._rate_gate = RateGate(now)
+        self._rate_gate = RateGate(self.now)
         self.forget()
 
     @property
@@ -105,17 +101,17 @@ class SegmentServer(LookAlike):
         """The keys it knows."""
         return list(self._projects)
 
+    def environment(self, prefix: str = "NPSBRIDGE_SEGMENT__") -> dict[str, str]:
+        """The settings that point a daemon here."""
+        return {f"{prefix}WRITE_KEY": self.write_keys[0], f"{prefix}BASE_URL": self.base_url}
+
     def change_switches(self, changes: Mapping[str, Any]) -> None:
         """Change switches by name, such as `{"mode": "rudder"}`.
 
         Raises:
             ValueError: A switch does not exist or cannot have that value; the text names it.
         """
-        plain = {**msgspec.to_builtins(self.switches), **msgspec.to_builtins(dict(changes))}
-        try:
-            self.switches = msgspec.convert(plain, SegmentSwitches)
-        except msgspec.ValidationError as error:
-            raise ValueError(str(error)) from error
+        self.switches = changed(self.switches, changes)
 
     # --- what was received ----------------------------------------------------------------------------------------
 

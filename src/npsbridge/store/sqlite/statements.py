@@ -100,6 +100,7 @@ _DELIVERY: Final = """
     SELECT id, connection, person, kind, message_id, body, state, attempts, reason, created_at, next_attempt_at, subject
     FROM outbox CROSS JOIN bodies ON bodies.delivery_id = outbox.id
 """
+INFLIGHT: Final = f"{_DELIVERY} WHERE connection = ? AND state = 'inflight' ORDER BY id"
 # Whether an earlier delivery of the same person holds this one up: one that is on its way, or that waits for a time
 # which has not come. An earlier one that is ready holds nobody up, because it is part of the same claim.
 _HELD_UP: Final = """

@@ -122,6 +122,10 @@ class SqliteStore:
         row = await self._line.first(sql.NEXT_DUE, (connection,))
         return row[0] if row else None
 
+    async def inflight(self, connection: str) -> list[Delivery]:
+        """What had set out and has no outcome."""
+        return [rows.delivery(row) for row in await self._line.rows(sql.INFLIGHT, (connection,))]
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Record what became of attempts."""
         now = self._clock.now_ms()

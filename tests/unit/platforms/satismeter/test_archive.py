@@ -11,7 +11,7 @@ from msgspec import UNSET
 from npsbridge.core.model import ArchiveRow, Campaign
 from npsbridge.core.ports import Origin, RememberedResponse
 from npsbridge.core.revise import Duplicate, revise
-from npsbridge.platforms.satismeter.compose import compose
+from npsbridge.platforms.satismeter.archive import compose
 from npsbridge.platforms.satismeter.parse import parse
 from npsbridge.sandbox.satismeter import SatisMeterServer
 from npsbridge.sandbox.satismeter.views import shown_v3

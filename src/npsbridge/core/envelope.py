@@ -1,0 +1,127 @@
+"""How calls are kept in the journal: one request, as it came, without its write key (pure).
+
+Facts from Segment's "HTTP API" page and from what its SDKs really send. Takes the calls apart only as far as it must;
+what a call says is read later, by core.callreading.
+"""
+
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from npsbridge.core.model import Record
+from npsbridge.core.reading import decode
+from npsbridge.errors import BadRecord
+
+INGEST: Final = "ingest"
+"""The connection that calls arrive on, in the journal."""
+
+MOST_CALLS: Final = 10_000
+"""Calls in one request; Segment drops what is beyond 2,500, its Webhooks destination sends 4,000 at most."""
+
+_BYTES_PER_COMMA: Final = 8
+"""Honest calls have more, on average. What is divided more finely would be millions of objects before it is counted."""
+_SMALL: Final = 1_000_000
+_BOM: Final = b"\xef\xbb\xbf"
+_KEY_NAMES: Final = ("writeKey", "write_key")
+
+
+class CallSource(StrEnum):
+    """Which door a call came in by; also the `source` of `ingest_events_total`."""
+
+    SDK = "sdk"
+    """The tracking API. Its write keys are public: they stand in web pages."""
+    WEBHOOK = "segment_webhook"
+    """Segment's Webhooks destination, which signs."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """The body of one journal entry of calls: one request, its calls as they were sent."""
+
+    batch: list[Raw]
+    source: CallSource = CallSource.SDK
+    type: str | None = None
+    """What the path said, for a call that does not say it itself."""
+    sent_at: Any = None
+    """The batch's own `sentAt`, as it came."""
+    context: Raw | UnsetType = UNSET
+    """The batch's own, which each of its calls shares."""
+    integrations: Raw | UnsetType = UNSET
+    """Likewise."""
+
+    def encode(self) -> bytes:
+        """As it is journaled."""
+        return msgspec.json.encode(self)
+
+
+class Unwrapped(Record, frozen=True, kw_only=True):
+    """A request, taken apart."""
+
+    envelope: Envelope
+    write_key: str | None = None
+    """The key that stood in the body."""
+    is_single: bool
+    """The body was one call, not a batch."""
+
+
+class _Request(msgspec.Struct, kw_only=True, rename="camel"):
+    batch: list[Raw] | UnsetType = UNSET
+    write_key: Any = None
+    sent_at: Any = None
+    context: Raw | UnsetType = UNSET
+    integrations: Raw | UnsetType = UNSET
+
+
+def decode_envelope(body: bytes) -> Envelope:
+    """The envelope of a journal entry.
+
+    Raises:
+        BadRecord: it is none.
+    """
+    return decode(body, Envelope)
+
+
+def unwrap(raw: bytes, *, source: CallSource, type_in_path: str | None = None) -> Unwrapped:
+    """Take a request apart: a batch, a bare list of calls, or one call.
+
+    What is wrong inside a call is no reason to refuse its neighbours, and is not looked at here. Members named
+    `writeKey` are left out, also of each call.
+
+    Raises:
+        BadRecord: it is no JSON, is neither object nor list, `batch` is no list, or there are too many calls.
+    """
+    text = _text(raw)
+    if text.startswith(b"["):
+        return Unwrapped(envelope=_envelope(decode(text, list[Raw]), source, type_in_path), is_single=False)
+    request = decode(text, _Request)
+    key = request.write_key if isinstance(request.write_key, str) else None
+    if request.batch is UNSET:
+        return Unwrapped(envelope=_envelope([Raw(text)], source, type_in_path), write_key=key, is_single=True)
+    envelope = msgspec.structs.replace(
+        _envelope(request.batch, source, type_in_path),
+        sent_at=request.sent_at,
+        context=request.context,
+        integrations=request.integrations,
+    )
+    return Unwrapped(envelope=envelope, write_key=key, is_single=False)
+
+
+def _text(raw: bytes) -> bytes:
+    if len(raw) > _SMALL and raw.count(b",") > len(raw) // _BYTES_PER_COMMA:
+        raise BadRecord("/batch", "is divided too finely to be calls")
+    return raw.removeprefix(_BOM).strip()
+
+
+def _envelope(calls: list[Raw], source: CallSource, type_in_path: str | None) -> Envelope:
+    if len(calls) > MOST_CALLS:
+        raise BadRecord("/batch", f"has {len(calls)} calls; {MOST_CALLS} are the most")
+    return Envelope(batch=[_without_key(call) for call in calls], source=source, type=type_in_path)
+
+
+def _without_key(call: Raw) -> Raw:
+    raw = bytes(call)
+    if not any(name.encode() in raw for name in _KEY_NAMES) or not raw.startswith(b"{"):
+        return call
+    members = decode(raw, dict[str, Raw])
+    return Raw(msgspec.json.encode({name: value for name, value in members.items() if name not in _KEY_NAMES}))

@@ -1,0 +1,134 @@
+"""Requests for surveys whose fate is unknown: never repeated on a guess, never forgotten.
+
+Before such a request leaves, the intent is on disk (`inflight`). What has no answer afterwards, because the connection
+broke or the process died, stays there until the vendor has been asked, or is held, resent or dropped, as ON_UNKNOWN
+says.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from loguru import logger
+
+from npsbridge.core.model import Delivery, State
+from npsbridge.core.outcome import Declined, Delivered, Outcome, Rejected, Undone, Unknown
+from npsbridge.core.pace import backoff
+from npsbridge.core.ports import Forwarder, Settlement
+from npsbridge.core.settle import settled
+from npsbridge.engine.seams import Seams
+
+FIRST_LOOK: Final = 10.0
+"""Seconds after which the vendor is asked: what it was about to do, it has done by then."""
+LONGEST_WAIT: Final = 600.0
+"""Seconds between two looks while the vendor cannot be asked."""
+GIVE_UP_AFTER: Final = 86_400.0
+"""Seconds after which a person has to decide, because the vendor could not be asked."""
+DIED: Final = "npsbridge ended while the request was under way"
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """One request, and when its vendor is to be asked."""
+
+    delivery: Delivery
+    reason: str
+    since: float
+    """Seconds on the loop's clock."""
+    due: float
+    tries: int = 0
+
+
+class Doubts:
+    """The requests of one connection that must not be made twice."""
+
+    def __init__(self, forwarder: Forwarder, seams: Seams, *, on_unknown: str) -> None:
+        self._forwarder = forwarder
+        self._seams = seams
+        self._on_unknown = on_unknown
+        self._open: dict[int, _Doubt] = {}
+
+    def concerns(self, delivery: Delivery) -> bool:
+        """Whether a delivery must not be repeated on a guess."""
+        return delivery.kind in self._forwarder.once
+
+    async def recall(self) -> None:
+        """Take up what was under way when the last process ended."""
+        left = await self._seams.store.inflight(self._forwarder.connection)
+        weighed = zip(left, self.weigh(left, [Unknown(reason=DIED)] * len(left)), strict=True)
+        ended = [settled(one, outcome) for one, outcome in weighed if outcome is not None]
+        if ended:
+            await self._seams.store.settle(ended)
+
+    async def set_out(self, batch: Sequence[Delivery]) -> None:
+        """Put on disk which requests are about to leave; only then may they.
+
+        Raises:
+            StoreFull: nothing may leave.
+        """
+        setting_out = [Settlement(id=one.id, state=State.INFLIGHT) for one in batch if self.concerns(one)]
+        if setting_out:
+            await self._seams.store.settle(setting_out)
+
+    def weigh(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]) -> list[Outcome | None]:
+        """What becomes of each, as ON_UNKNOWN wishes; None for those whose vendor is asked first."""
+        return [
+            self._weighed(one, outcome) if isinstance(outcome, Unknown) and self.concerns(one) else outcome
+            for one, outcome in zip(batch, outcomes, strict=True)
+        ]
+
+    def _weighed(self, delivery: Delivery, outcome: Unknown) -> Outcome | None:
+        bound = logger.bind(connection=delivery.connection, message_id=delivery.message_id, reason=outcome.reason)
+        bound.bind(on_unknown=self._on_unknown).warning("Nobody knows whether a survey was requested")
+        match self._on_unknown:
+            case "resend":
+                return Undone()
+            case "drop":
+                return Rejected(reason=f"{outcome.reason}; dropped, as ON_UNKNOWN says")
+            case "verify":
+                now = self._seams.clock.monotonic()
+                self._open[delivery.id] = _Doubt(delivery, outcome.reason, since=now, due=now + FIRST_LOOK)
+                return None
+            case _:
+                return outcome
+
+    def wait(self) -> float | None:
+        """Seconds until a vendor is to be asked; None when nothing is in doubt."""
+        now = self._seams.clock.monotonic()
+        return min((max(0.0, one.due - now) for one in self._open.values()), default=None)
+
+    async def step(self) -> Mapping[int, State]:
+        """Ask the vendor about what is due; returns what was settled, by the number of the delivery."""
+        now = self._seams.clock.monotonic()
+        ended: dict[int, State] = {}
+        for doubt in [one for one in self._open.values() if one.due <= now]:
+            outcome = await self._forwarder.verify(doubt.delivery)
+            settlement = self._judged(doubt, outcome)
+            if settlement is not None:
+                await self._seams.store.settle([settlement])
+                del self._open[doubt.delivery.id]
+                ended[settlement.id] = settlement.state
+        return ended
+
+    def _judged(self, doubt: _Doubt, outcome: Outcome) -> Settlement | None:
+        """The end of a doubt, or None when it goes on."""
+        match outcome:
+            case Delivered() | Declined() | Undone() | Rejected():
+                return settled(doubt.delivery, outcome)
+            case Unknown(reason=reason):
+                return _held(doubt, reason)
+            case _:
+                return self._put_off(doubt, outcome.reason)
+
+    def _put_off(self, doubt: _Doubt, reason: str) -> Settlement | None:
+        """The vendor cannot be asked now; after a day a person has to."""
+        now = self._seams.clock.monotonic()
+        if now - doubt.since >= GIVE_UP_AFTER:
+            return _held(doubt, reason)
+        doubt.tries += 1
+        doubt.due = now + backoff(doubt.tries, jitter=self._seams.jitter(), base=FIRST_LOOK, cap=LONGEST_WAIT)
+        return None
+
+
+def _held(doubt: _Doubt, reason: str) -> Settlement:
+    return Settlement(id=doubt.delivery.id, state=State.HELD, reason=f"{doubt.reason}; asked the vendor: {reason}")
