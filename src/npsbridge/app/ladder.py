@@ -14,11 +14,12 @@ from loguru import logger
 
 from npsbridge.app.frozen import keep_frozen
 from npsbridge.app.loops import make_loops
-from npsbridge.app.parts import Parts, assemble, idle_warnings
+from npsbridge.app.parts import Parts, assemble, idle_warnings, takes_calls
 from npsbridge.app.sockets import Sockets
 from npsbridge.clock import Clock
 from npsbridge.core.ports import Store
 from npsbridge.engine.board import Board
+from npsbridge.engine.intake import Intake
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import NpsbridgeError
 from npsbridge.metrics import Metrics
@@ -26,6 +27,7 @@ from npsbridge.net.client import open_session
 from npsbridge.settings import Settings
 from npsbridge.store import open_store
 from npsbridge.web.admin import View, admin_app
+from npsbridge.web.ingest import Ingest
 from npsbridge.web.listener import Listener, serving
 from npsbridge.web.public import Doors, public_app
 
@@ -100,6 +102,7 @@ async def running(
             receivers=parts.receivers,
             hooks=parts.hooks,
             readbacks=loops.readbacks,
+            ingest=_ingest(settings, loops.intake, metrics),
             intake=loops.intake,
             metrics=metrics,
         )
@@ -118,6 +121,18 @@ async def running(
             public=public,
             admin=admin,
         )
+
+
+def _ingest(settings: Settings, intake: Intake, metrics: Metrics) -> Ingest | None:
+    """Who may send Segment calls; without any key or secret there are no doors for them."""
+    if not takes_calls(settings):
+        return None
+    return Ingest(
+        write_keys=tuple(key.get_secret_value() for key in settings.ingest.write_keys),
+        webhook_secrets=tuple(secret.get_secret_value() for secret in settings.ingest.webhook_secret),
+        keep=intake.calls,
+        metrics=metrics,
+    )
 
 
 def _parts(settings: Settings, session: aiohttp.ClientSession, seams: Seams) -> Parts:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import anyio
 from anyio.abc import TaskGroup
 
-from npsbridge.app.parts import Parts, rules
+from npsbridge.app.parts import Parts, rules, takes_calls
 from npsbridge.core.ports import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.dispatch import Lane
+from npsbridge.engine.doubt import Doubts
+from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.poll import Poller
 from npsbridge.engine.readback import ReadBack
@@ -17,7 +19,7 @@ from npsbridge.engine.router import Desk, Router
 from npsbridge.engine.seams import Seams
 from npsbridge.engine.supervise import supervise
 from npsbridge.engine.upkeep import Upkeep
-from npsbridge.settings import Settings
+from npsbridge.settings import Settings, SurveySettings
 
 Run = Callable[[], Awaitable[None]]
 
@@ -60,15 +62,15 @@ class Loops:
 
 def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     """Make every loop that these parts need."""
-    bell, bells = Bell(), {sink.connection: Bell() for sink in parts.sinks}
+    bell, bells = Bell(), {sender.connection: Bell() for sender in (*parts.sinks, *parts.forwarders)}
     intake = Intake(seams, bell)
-    desk = Desk(parsers=parts.parsers, sinks=parts.sinks, rules=rules(settings))
+    calls = CallRouter(parts.forwarders, seams, max_age=settings.ingest.max_trigger_age)
+    desk = Desk(parsers=parts.parsers, sinks=parts.sinks, rules=rules(settings), calls=calls)
     kept = settings.retention
     retention = Retention(journal=kept.journal, delivered=kept.delivered, dead=kept.dead)
     upkeep = Upkeep(seams, retention=retention, bells=[bell, *bells.values()])
     feeding: dict[str, Run] = {"purge": upkeep.purge, "listen": upkeep.listen}
-    if parts.sinks:
-        # Without a sink, what waits in the journal goes on waiting for one.
+    if parts.sinks or takes_calls(settings):
         feeding["router"] = Router(desk, seams, bell=bell, bells=bells).run
     for source in parts.sources:
         feeding[f"poll {source.connection}"] = Poller(source, seams, intake).run
@@ -84,4 +86,14 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
         )
         for sink in parts.sinks
     }
+    for forwarder in parts.forwarders:
+        name = forwarder.connection
+        doubts = Doubts(forwarder, seams, on_unknown=_on_unknown(settings, name))
+        lane = Lane(forwarder, seams, bell=bells[name], give_up_after=kept.retry, doubts=doubts)
+        lanes[f"forward {name}"] = lane
     return Loops(seams=seams, intake=intake, readbacks=readbacks, feeding=feeding, lanes=lanes)
+
+
+def _on_unknown(settings: Settings, connection: str) -> str:
+    found = settings.connections[connection].settings
+    return found.on_unknown if isinstance(found, SurveySettings) else "hold"

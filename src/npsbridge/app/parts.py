@@ -8,7 +8,7 @@ import aiohttp
 from npsbridge.app.frozen import frozen_facts
 from npsbridge.clock import Clock
 from npsbridge.core.pace import RateWindow
-from npsbridge.core.ports import Destination, Lookup, Parser, Receiver, Source, TokenReceiver
+from npsbridge.core.ports import Destination, Forwarder, Lookup, Parser, Receiver, Source, TokenReceiver
 from npsbridge.core.route import Rules
 from npsbridge.core.translate import EventRules
 from npsbridge.metrics import Metrics
@@ -30,12 +30,15 @@ class Parts:
     lookups: dict[str, Lookup] = field(default_factory=dict)
     """What reads back the hints of the hooks, by the same names."""
     sinks: list[Destination] = field(default_factory=list)
+    """What is told of survey responses."""
+    forwarders: list[Forwarder] = field(default_factory=list)
+    """What is told of people, and asked to survey them."""
     frozen: dict[str, dict[str, str]] = field(default_factory=dict)
     """The facts that the first delivery to a sink makes true for good, by connection."""
 
     def with_work(self) -> "Parts":
-        """Without a sink nothing is taken in: answers would count as told, and a sink set later never hear them."""
-        return self if self.sinks else Parts(parsers=self.parsers)
+        """Without a sink no answer is taken in: it would count as told, and a sink set later never hear of it."""
+        return self if self.sinks else Parts(parsers=self.parsers, forwarders=self.forwarders)
 
 
 def wire(
@@ -55,11 +58,18 @@ def assemble(settings: Settings, session: aiohttp.ClientSession, metrics: Metric
     for connection in settings.connections.values():
         platform = platforms[connection.platform]
         wiring = replace(wire(connection, platform, session, metrics, clock), events=frozenset(settings.events.names))
-        _add(parts, connection, platform, wiring)
+        _add(parts, connection, platform, wiring, takes_calls=takes_calls(settings))
     return parts
 
 
-def _add(parts: Parts, connection: Connection, platform: Platform[Any], wiring: Wiring[Any]) -> None:
+def takes_calls(settings: Settings) -> bool:
+    """Whether anybody may send Segment calls."""
+    return bool(settings.ingest.write_keys or settings.ingest.webhook_secret)
+
+
+def _add(
+    parts: Parts, connection: Connection, platform: Platform[Any], wiring: Wiring[Any], *, takes_calls: bool
+) -> None:
     survey = connection.settings if isinstance(connection.settings, SurveySettings) else None
     if platform.parse:
         parts.parsers[connection.name] = platform.parse
@@ -72,6 +82,8 @@ def _add(parts: Parts, connection: Connection, platform: Platform[Any], wiring: 
         if platform.hook and source and isinstance(source, Lookup):
             parts.hooks[connection.name] = platform.hook(wiring)
             parts.lookups[connection.name] = source
+    if platform.forwarder and survey and survey.forward and takes_calls:
+        parts.forwarders.append(platform.forwarder(wiring))
     if platform.destination and survey is None:
         parts.sinks.append(platform.destination(wiring))
         parts.frozen[connection.name] = frozen_facts(connection, platform)
@@ -85,8 +97,6 @@ def idle_warnings(settings: Settings, parts: Parts) -> list[str]:
         warnings.append(text + SET_A_SINK)
     elif parts.sources and not parts.sinks:
         warnings.append("there is nowhere to send answers, so none are read: set " + SET_A_SINK)
-    if settings.ingest.write_keys or settings.ingest.webhook_secret:
-        warnings.append("NPSBRIDGE_INGEST__* is set, but this release does not take calls yet")
     return warnings
 
 

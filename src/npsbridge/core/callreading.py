@@ -14,17 +14,13 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from npsbridge.core.calls import BadCall, Call, CallType
-from npsbridge.core.envelope import CallSource, Envelope, decode_envelope
-from npsbridge.core.keys import real_id
-from npsbridge.core.keys import normalised_email
+from npsbridge.core.envelope import CallSource, Envelope, check_size, decode_envelope
+from npsbridge.core.keys import normalised_email, real_id
 from npsbridge.core.model import Record
 from npsbridge.core.reading import decode, instant
 from npsbridge.core.translate import LIBRARY_NAME
 from npsbridge.errors import BadRecord
 
-EVENT_LIMIT: Final = 32 * 1024
-"""Bytes of one call from an SDK (Segment's "HTTP API" page, "Max Request Size"). What Segment's webhook brings has
-passed that gate, and has grown since."""
 MESSAGE_ID_LIMIT: Final = 100
 """Characters; Segment's own limit."""
 DEEPEST: Final = 64
@@ -135,15 +131,15 @@ def _of_batch(pointer: str, raw: Raw | UnsetType, kind: Any) -> Any:
 
 def _read(raw: bytes, shared: _Shared) -> Call | BadCall:
     try:
-        _check_size(raw, shared.source)
+        if shared.source is CallSource.SDK:
+            check_size(raw)
+        _check_depth(raw)
         return _call(_item(raw, shared), raw, shared)
     except BadRecord as error:
         return BadCall(pointer=error.pointer, reason=error.reason, raw=raw)
 
 
-def _check_size(raw: bytes, source: CallSource) -> None:
-    if len(raw) > EVENT_LIMIT and source is CallSource.SDK:
-        raise BadRecord("", f"has {len(raw)} bytes; {EVENT_LIMIT} are the most that a call may have")
+def _check_depth(raw: bytes) -> None:
     # The brackets inside of texts make this an upper bound, which nearly always does.
     if raw.count(b"{") + raw.count(b"[") > DEEPEST and _depth(raw) > DEEPEST:
         raise BadRecord("", f"is nested deeper than {DEEPEST}")

@@ -5,7 +5,7 @@ what a call says is read later, by core.callreading.
 """
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -17,6 +17,11 @@ from npsbridge.errors import BadRecord
 INGEST: Final = "ingest"
 """The connection that calls arrive on, in the journal."""
 
+T = TypeVar("T")
+
+EVENT_LIMIT: Final = 32 * 1024
+"""Bytes of one call from an SDK (Segment's "HTTP API" page, "Max Request Size"). What Segment's webhook brings has
+passed that gate, and has grown since."""
 MOST_CALLS: Final = 10_000
 """Calls in one request; Segment drops what is beyond 2,500, its Webhooks destination sends 4,000 at most."""
 
@@ -79,11 +84,11 @@ def decode_envelope(body: bytes) -> Envelope:
     Raises:
         BadRecord: it is none.
     """
-    return decode(body, Envelope)
+    return _decoded(body, Envelope)
 
 
-def unwrap(raw: bytes, *, source: CallSource, type_in_path: str | None = None) -> Unwrapped:
-    """Take a request apart: a batch, a bare list of calls, or one call.
+def unwrap(raw: bytes, *, type_in_path: str | None = None) -> Unwrapped:
+    """Take a request of an SDK apart: a batch, a bare list of calls, or one call.
 
     What is wrong inside a call is no reason to refuse its neighbours, and is not looked at here. Members named
     `writeKey` are left out, also of each call.
@@ -93,18 +98,53 @@ def unwrap(raw: bytes, *, source: CallSource, type_in_path: str | None = None) -
     """
     text = _text(raw)
     if text.startswith(b"["):
-        return Unwrapped(envelope=_envelope(decode(text, list[Raw]), source, type_in_path), is_single=False)
-    request = decode(text, _Request)
+        return Unwrapped(envelope=_envelope(_decoded(text, list[Raw]), CallSource.SDK, type_in_path), is_single=False)
+    request = _decoded(text, _Request)
     key = request.write_key if isinstance(request.write_key, str) else None
     if request.batch is UNSET:
-        return Unwrapped(envelope=_envelope([Raw(text)], source, type_in_path), write_key=key, is_single=True)
+        return Unwrapped(envelope=_envelope([Raw(text)], CallSource.SDK, type_in_path), write_key=key, is_single=True)
     envelope = msgspec.structs.replace(
-        _envelope(request.batch, source, type_in_path),
+        _envelope(request.batch, CallSource.SDK, type_in_path),
         sent_at=request.sent_at,
         context=request.context,
         integrations=request.integrations,
     )
     return Unwrapped(envelope=envelope, write_key=key, is_single=False)
+
+
+def unwrap_webhook(raw: bytes) -> Envelope:
+    """Take a webhook apart: a list of calls, or one call; each perhaps wrapped as the "Extensible Webhook" does it.
+
+    Raises:
+        BadRecord: it is no JSON, is neither object nor list, or there are too many calls.
+    """
+    text = _text(raw)
+    calls = _decoded(text, list[Raw]) if text.startswith(b"[") else [Raw(text)]
+    if not text.startswith(b"["):
+        _decoded(text, dict[str, Raw])
+    return _envelope([_without_wrapping(call) for call in calls], CallSource.WEBHOOK, None)
+
+
+def check_size(call: bytes) -> None:
+    """Whether Segment would take a call of this size.
+
+    Raises:
+        BadRecord: it would not.
+    """
+    if len(call) > EVENT_LIMIT:
+        raise BadRecord("", f"has {len(call)} bytes; {EVENT_LIMIT} are the most that a call may have")
+
+
+def _decoded(raw: bytes, kind: type[T]) -> T:
+    """Like `decode`, but looks for lone surrogates only in what cannot be read; large bodies are full of escapes.
+
+    Raises:
+        BadRecord: the bytes are no JSON, or not of that type.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode(raw, kind)
 
 
 def _text(raw: bytes) -> bytes:
@@ -123,5 +163,13 @@ def _without_key(call: Raw) -> Raw:
     raw = bytes(call)
     if not any(name.encode() in raw for name in _KEY_NAMES) or not raw.startswith(b"{"):
         return call
-    members = decode(raw, dict[str, Raw])
+    members = _decoded(raw, dict[str, Raw])
     return Raw(msgspec.json.encode({name: value for name, value in members.items() if name not in _KEY_NAMES}))
+
+
+def _without_wrapping(call: Raw) -> Raw:
+    raw = bytes(call)
+    if b'"json"' not in raw or not raw.startswith(b"{"):
+        return call
+    members = _decoded(raw, dict[str, Raw])
+    return members["json"] if members.keys() == {"json"} else call

@@ -187,3 +187,5 @@ class PlannedDelivery(Record, frozen=True, kw_only=True):
     """Milliseconds since 1970; None means at once."""
     filtered_because: str | None = None
     """Why it is not to be sent at all; it is then kept and counted as filtered."""
+    expired_because: str | None = None
+    """Why it is too late to send it; it is then kept and counted as expired."""

@@ -21,7 +21,7 @@ from npsbridge.core.model import (
     State,
 )
 from npsbridge.core.outcome import Outcome
-from npsbridge.core.people import Person
+from npsbridge.core.people import KnownPeople, PeopleChange, Person, PersonId
 
 # --- what arrives -----------------------------------------------------------------------------------------------
 
@@ -32,6 +32,7 @@ class Origin(StrEnum):
     BACKFILL = "backfill"
     POLL = "poll"
     WEBHOOK = "webhook"
+    SDK = "sdk"
     IMPORT = "import"
 
 
@@ -97,6 +98,8 @@ class Recall(Record, frozen=True, kw_only=True):
     """By person key: when that person's newest known answer was given, milliseconds since 1970."""
     identities: dict[str, Identity] = msgspec.field(default_factory=dict)
     """By lower-cased email."""
+    erased: frozenset[str] = frozenset()
+    """The emails of those who were erased; what comes of them is not kept."""
 
 
 class Shelved(Record, frozen=True, kw_only=True):
@@ -109,6 +112,24 @@ class Shelved(Record, frozen=True, kw_only=True):
     """The same trouble has the same key, and is shelved once."""
     reason: str
     body: bytes
+
+
+class AwaitedCall(Record, frozen=True, kw_only=True):
+    """A call that waits for an identify call of its person, for one platform."""
+
+    connection: str
+    person: str
+    """The person's key."""
+    call: Call
+    reason: str
+    """What is missing."""
+    expires_at: int
+    """Milliseconds since 1970, after which it is too late."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Names it: connection and messageId."""
+        return self.connection, self.call.message_id
 
 
 class Routing(Record, frozen=True, kw_only=True):
@@ -130,6 +151,18 @@ class Routing(Record, frozen=True, kw_only=True):
     """Records that became one delivery or more."""
     partly_shelved: int = 0
     """Shelved items that stand beside something else that their record became: what only one sink could not say."""
+    people: PeopleChange = PeopleChange()
+    """What its calls have taught of people."""
+    erased: int = 0
+    """Records of people who were erased; nothing of them is kept."""
+    seen: tuple[str, ...] = ()
+    """The messageIds of its calls, by which they are known when they come again."""
+    said: Mapping[tuple[str, str], bytes] = msgspec.field(default_factory=dict)
+    """By connection and person: a fingerprint of what that vendor is told of that person now."""
+    awaited: tuple[AwaitedCall, ...] = ()
+    """Calls that wait for their person from now on; each is a part of what its record became."""
+    no_longer_awaited: tuple[AwaitedCall, ...] = ()
+    """Calls that waited, and whose wait has ended; each is a record of its own again."""
 
 
 class Settlement(Record, frozen=True, kw_only=True):
@@ -198,6 +231,21 @@ class Trace(Record, frozen=True, kw_only=True):
     deliveries: list[Delivery]
 
 
+class Forgotten(Record, frozen=True, kw_only=True):
+    """What was erased of somebody, in numbers."""
+
+    persons: int = 0
+    responses: int = 0
+    deliveries: int = 0
+    """Shelved items among them."""
+    records: int = 0
+    """Records and calls taken out of the journal, and calls that waited."""
+    connections: tuple[str, ...] = ()
+    """Where data of them came from or was to go, and may still be held; as far as the outbox reaches back."""
+    is_overwritten: bool = True
+    """Nothing of it is left in the files. False: somebody was reading; it goes with the next writes."""
+
+
 class Finding(Record, frozen=True, kw_only=True):
     """One thing `npsbridge check` found out."""
 
@@ -222,8 +270,8 @@ class Store(Protocol):
     async def checkpoint(self, connection: str) -> bytes | None:
         """The last checkpoint of a connection."""
 
-    async def unrouted(self, limit: int) -> list[JournalEntry]:
-        """The oldest journal entries that no routing has consumed."""
+    async def unrouted(self, limit: int, *, only: str | None = None) -> list[JournalEntry]:
+        """The oldest journal entries that no routing has consumed; with `only`, those of one connection."""
 
     async def recall(
         self, connection: str, *, responses: Collection[str], people: Collection[str], emails: Collection[str]
@@ -241,7 +289,9 @@ class Store(Protocol):
 
         A delivery whose (connection, message_id) exists already is counted as duplicate and not stored again; one with
         `filtered_because` is kept and counted as filtered. A routing whose journal entry was consumed before is left
-        out as a whole.
+        out as a whole. Deliveries still owed under the key of a person who has turned out to be an older one are owed
+        under the older key from then on. What a routing would keep of a person who was erased since it was decided is
+        not kept, and their deliveries are counted as erased.
         """
 
     async def shelve(self, item: Shelved) -> None:
@@ -261,6 +311,44 @@ class Store(Protocol):
 
     async def learn(self, identities: Sequence[Identity]) -> None:
         """Remember which ids belong to an email; a later id replaces an earlier one, a missing one does not."""
+
+    # --- calls ---
+
+    async def seen(self, message_ids: Collection[str]) -> set[str]:
+        """Those of some calls' messageIds that came before, as far as RETENTION__JOURNAL reaches back."""
+
+    async def said(self, persons: Collection[str]) -> dict[tuple[str, str], bytes]:
+        """By connection and person: a fingerprint of what each vendor was last told of these persons."""
+
+    async def awaited(self, persons: Collection[str]) -> list[AwaitedCall]:
+        """What waits for these persons to be identified, oldest first."""
+
+    async def expired_calls(self, *, now: int, limit: int) -> list[AwaitedCall]:
+        """What has waited too long."""
+
+    async def next_expiry(self) -> int | None:
+        """When the next waiting call has waited too long, milliseconds since 1970."""
+
+    # --- people ---
+
+    async def recall_people(self, ids: Collection[PersonId]) -> KnownPeople:
+        """Everyone whom these ids name, and which of their ids are suppressed; unknown ids are left out."""
+
+    async def people(self, keys: Collection[str]) -> dict[str, Person]:
+        """Persons by key. A key that has become another's (`PeopleChange.redirects`) leads to that person."""
+
+    async def suppress(self, ids: Collection[PersonId], *, because: str) -> None:
+        """From now on nobody may survey whom these userIds and emails name, whether known yet or not.
+
+        Why (`unsubscribed`, `bounced`) is told with the person; a later reason replaces an earlier one, but `erased`.
+        """
+
+    async def forget(self, person_id: PersonId) -> Forgotten:
+        """Erase all that is held of whom an id names: persons, responses, deliveries, calls and records in the journal.
+
+        An email names everyone who has it. Only keyed digests of their ids remain, by which later calls are known as
+        erased. What had not been dealt with counts as erased in the ledger. May be called again.
+        """
 
     async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:
         """Ready deliveries with id > `after`, in order of acceptance, at most `limit`.

@@ -147,6 +147,10 @@ class People:
         self._keep(person, same, ids)
         return Recognition(person=person, before=same[0] if same else None)
 
+    def key_now(self, key: str) -> str:
+        """The key under which a person is known now, who may have turned out to be an older one."""
+        return self._living(key)
+
     def take(self) -> PeopleChange:
         """What has changed since it was last asked."""
         pile, self._pile = self._pile, _Pile()

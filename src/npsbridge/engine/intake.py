@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
+from npsbridge.core.envelope import INGEST, CallSource
 from npsbridge.core.ports import Arrival, Origin, Page
 from npsbridge.core.reading import digest
 from npsbridge.engine.bell import Bell
@@ -13,7 +14,7 @@ REMEMBERED = 20_000
 
 
 class Intake:
-    """Journals pages and webhooks, and rings for the router."""
+    """Journals pages, webhooks and calls, and rings for the router."""
 
     def __init__(self, seams: Seams, bell: Bell) -> None:
         self._seams = seams
@@ -47,6 +48,19 @@ class Intake:
             StoreFull: nothing was kept; the vendor must be told to try again.
         """
         await self._append(connection, Origin.WEBHOOK, records, None)
+
+    async def calls(self, body: bytes, count: int, source: CallSource) -> None:
+        """Journal one request with Segment calls; it is on disk when this returns.
+
+        Raises:
+            StoreFull: nothing was kept; the caller must be told to try again.
+        """
+        now = self._seams.clock.now_ms()
+        origin = Origin.SDK if source is CallSource.SDK else Origin.WEBHOOK
+        arrival = Arrival(connection=INGEST, origin=origin, body=body, count=count, received_at=now)
+        await self._seams.store.append([arrival])
+        self._seams.metrics.ingest_events.labels(source.value, "stored").inc(count)
+        self._bell.ring()
 
     async def _append(
         self, connection: str, origin: Origin, records: Sequence[bytes], checkpoint: bytes | None

@@ -7,10 +7,12 @@ import anyio
 import anyio.lowlevel
 from loguru import logger
 
+from npsbridge.core.envelope import INGEST
 from npsbridge.core.model import Response
 from npsbridge.core.ports import Destination, JournalEntry, Parser, Recall, RememberedResponse, Routing
 from npsbridge.core.route import Rules, emails, people, read, release, route
 from npsbridge.engine.bell import Bell
+from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull
 
@@ -29,6 +31,8 @@ class Desk:
     parsers: Mapping[str, Parser]
     sinks: Sequence[Destination]
     rules: Rules
+    calls: CallRouter | None = None
+    """Decides about Segment calls; None while nobody may send any."""
 
 
 class Router:
@@ -54,15 +58,29 @@ class Router:
 
     async def step(self) -> bool:
         """Route what waits in the journal, or release held-back responses; False when there was nothing to do."""
-        if entries := await self._store.unrouted(ENTRIES):
+        # Without a sink, responses in the journal go on waiting for one.
+        if entries := await self._store.unrouted(ENTRIES, only=None if self._desk.sinks else INGEST):
             for run in runs(entries):
-                await self._route(run)
+                await (self._route_calls(run) if run[0].connection == INGEST else self._route(run))
                 await anyio.lowlevel.checkpoint()
             return True
+        return await self._release_settled() or await self._expire_calls()
+
+    async def _release_settled(self) -> bool:
         held = await self._store.settled_responses(now=self._seams.clock.now_ms(), limit=RECORDS)
         if held:
             await self._release(held)
         return bool(held)
+
+    async def _expire_calls(self) -> bool:
+        routing = await self._desk.calls.expired(RECORDS) if self._desk.calls else None
+        if routing is not None:
+            await self._commit(INGEST, [routing])
+        return routing is not None
+
+    async def _route_calls(self, entries: Sequence[JournalEntry]) -> None:
+        calls = self._desk.calls or CallRouter((), self._seams, max_age=0.0)
+        await self._commit(INGEST, await calls.route(entries))
 
     async def _route(self, entries: Sequence[JournalEntry]) -> None:
         connection = entries[0].connection
@@ -88,14 +106,18 @@ class Router:
 
     async def _commit(self, connection: str, routings: Sequence[Routing]) -> None:
         await self._store.commit_routing(routings)
-        emitted = sum(routing.fanned_out for routing in routings)
-        self._seams.metrics.responses_emitted.labels(connection).inc(emitted)
+        if connection != INGEST:
+            emitted = sum(routing.fanned_out for routing in routings)
+            self._seams.metrics.responses_emitted.labels(connection).inc(emitted)
         _tell_shelved(connection, routings)
         for name in {delivery.connection for routing in routings for delivery in routing.deliveries}:
-            self._bells[name].ring()
+            if bell := self._bells.get(name):
+                bell.ring()
 
     async def _until_next(self) -> float:
-        due = await self._store.next_settle()
+        coming = [await self._store.next_settle()]
+        coming += [await self._store.next_expiry()] if self._desk.calls else []
+        due = min((at for at in coming if at is not None), default=None)
         if due is None:
             return LONGEST_SLEEP
         return min(LONGEST_SLEEP, max(0.0, (due - self._seams.clock.now_ms()) / 1000))

@@ -12,19 +12,22 @@ that no decision accounts for, is therefore missing on one side only, and `Ledge
   (dead), held back (waiting, as a response), or fanned out into deliveries. Since a record that fans out counts once
   for each delivery, and once for each sink that could not put it into words, `accepted` grows by deliveries +
   partly_shelved - fanned_out; it never shrinks, so records that are said to have fanned out into nothing show up as
-  lost. A delivery that is stored already is `duplicate`; one that is not to be sent is `filtered` from the start.
+  lost. A delivery that is stored already is `duplicate`; one that is not to be sent is `filtered` or `expired` from
+  the start. A call that waits for its person is a part like a delivery, and a record again when its wait ends.
 - A shelved item with a known key is the same trouble again: `duplicate` when it is a record of a routing, nothing at
   all when it is a page that was read anew, since nobody accepted it.
 - A settlement adds to the line of its state when it ends what was owed. INFLIGHT, WAITING, QUEUED and HELD only change
   rows, which are counted as they are.
 - Retention removes rows of finished deliveries, and no counter moves: what was delivered stays delivered. `dead` is a
   counter for that reason; `depths` has the number of dead rows that can still be looked at.
+- Somebody is erased: what waited or was held of them goes, and is `erased` instead; finished deliveries go without
+  moving a counter, like those that retention removes.
 - A release of held-back responses is a routing without a journal entry: their rows stop waiting, and the rest is as
   above.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from npsbridge.core.model import State
 from npsbridge.core.ports import Arrival, Routing
@@ -39,21 +42,27 @@ def arrived(arrivals: Iterable[Arrival]) -> Entries:
     return Counter(accepted=sum(arrival.count for arrival in arrivals))
 
 
-def routed(routing: Routing, *, stored: int, filtered: int, shelved: int) -> Entries:
+def routed(
+    routing: Routing, *, stored: Mapping[State, int], waiting: int = 0, shelved: int = 0, erased: int = 0
+) -> Entries:
     """What a routing adds.
 
     Args:
         routing: what is made true.
-        stored: how many of its deliveries were new, filtered ones included.
-        filtered: how many of the new ones are not to be sent.
+        stored: how many of its deliveries were new, by what they are from the start.
+        waiting: how many of its calls wait anew for their person.
         shelved: how many of its shelved records were new.
+        erased: how many of its deliveries and waiting calls are of people who were erased since, and are not stored.
     """
-    owed = len(routing.deliveries)
+    parts = len(routing.deliveries) + len(routing.awaited)
+    known = parts - sum(stored.values()) - waiting - erased
     return Counter(
-        accepted=max(owed + routing.partly_shelved - routing.fanned_out, 0),
+        accepted=max(parts + routing.partly_shelved - routing.fanned_out, 0),
         dead=shelved,
-        filtered=routing.filtered + filtered,
-        duplicate=routing.duplicates + (owed - stored) + (len(routing.shelved) - shelved),
+        filtered=routing.filtered + stored.get(State.FILTERED, 0),
+        expired=stored.get(State.EXPIRED, 0),
+        duplicate=routing.duplicates + known + (len(routing.shelved) - shelved),
+        erased=routing.erased + erased,
     )
 
 

@@ -79,12 +79,18 @@ def identity(row: Row) -> Identity:
     return Identity(email=email, user_id=user_id, anonymous_id=anonymous_id)
 
 
+def fate(planned: PlannedDelivery) -> State:
+    """What a delivery is from the start: to be sent, or not to be sent at all."""
+    if planned.filtered_because is not None:
+        return State.FILTERED
+    return State.QUEUED if planned.expired_because is None else State.EXPIRED
+
+
 def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, now: int) -> Row:
     """The row of a delivery that has just become owed, or is not to be sent at all, in the order of `shelf_row`."""
     waits_until = planned.not_before if planned.not_before is not None and planned.not_before > now else None
-    state = State.QUEUED if waits_until is None else State.WAITING
-    if planned.filtered_because is not None:
-        state, waits_until = State.FILTERED, None
+    is_owed = fate(planned) is State.QUEUED
+    state = (State.QUEUED if waits_until is None else State.WAITING) if is_owed else fate(planned)
     return (
         number,
         planned.connection,
@@ -94,10 +100,10 @@ def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, n
         planned.subject,
         state.value,
         0,
-        planned.filtered_because,
+        planned.filtered_because or planned.expired_because,
         now,
-        waits_until,
-        now if state is State.FILTERED else None,
+        waits_until if is_owed else None,
+        None if is_owed else now,
         journal_id,
     )
 
@@ -175,5 +181,5 @@ def health(row: Row) -> Health:
 def ledger(rows: Iterable[Row]) -> Ledger:
     """From (name, amount), where what is waiting comes in its parts; see npsbridge.store.ledger."""
     amounts: dict[str, int] = dict(rows)
-    waiting = sum(amounts.pop(part) for part in ("unrouted", "settling", "queued", "waiting", "inflight"))
+    waiting = sum(amounts.pop(part) for part in ("unrouted", "settling", "awaited", "queued", "waiting", "inflight"))
     return Ledger(waiting=waiting, **amounts)

@@ -16,7 +16,10 @@ from npsbridge.core.ports import Heard, Receiver, TokenReceiver
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.readback import ReadBack
 from npsbridge.metrics import Metrics
+from npsbridge.web.ingest import Ingest
 from npsbridge.web.refusals import refusal, refusing
+from npsbridge.web.segment_hook import segment_hook_routes
+from npsbridge.web.tracking import tracking_routes
 
 BODY_LIMIT = 1024 * 1024
 """Bytes of a vendor's webhook; the largest honest one is a few kilobytes."""
@@ -36,6 +39,8 @@ class Doors:
     """Of vendors that sign nothing, by connection."""
     readbacks: Mapping[str, ReadBack]
     """What becomes of their hints, by connection."""
+    ingest: Ingest | None = None
+    """Who may send Segment calls; None answers as if there were no such doors."""
     intake: Intake
     metrics: Metrics
 
@@ -43,6 +48,8 @@ class Doors:
 def public_app(doors: Doors) -> web.Application:
     """The application of the public listener; whatever it does not know is 404."""
     app = web.Application(client_max_size=BODY_LIMIT, middlewares=[refusing])
+    if doors.ingest:
+        app.add_routes([*tracking_routes(doors.ingest), *segment_hook_routes(doors.ingest)])
     app.router.add_post("/hooks/{connection}", partial(_signed_hook, doors))
     app.router.add_post("/hooks/{connection}/{token}", partial(_token_hook, doors))
     return app

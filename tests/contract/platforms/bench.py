@@ -79,6 +79,10 @@ class Bench(Line):
         told = self.said_of(number)
         return told[-1]["properties"]["comment"] if told else None
 
+    def comments(self, numbers: Iterable[str]) -> dict[str, str | None]:
+        """The same of several."""
+        return {number: self.comment(number) for number in numbers}
+
     def identifications(self) -> list[Call]:
         """Every identify, in order."""
         return [call for call in self.said() if call["type"] == "identify"]

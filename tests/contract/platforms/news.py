@@ -61,8 +61,20 @@ class News(Contract):
         names = both.names()
         assert (names["Answered NPS Survey"], names["Completed NPS Survey"]) == (1, 1)
 
+    async def test_an_edit_that_is_taken_back_is_a_revision_as_well(self, tmp_path: Path) -> None:
+        async with bench(tmp_path, self.account) as both:
+            number = both.account.answer(Answered(at=both.second() - HOUR, score=9, email="a@example.org"))
+            async with both.daemon() as app:
+                await both.another_round(app)
+                both.account.edit(number, score=1)
+                await until(lambda: both.revisions(number) == [1, 2], within=2 * HOUR, look_every=5.0)
+                both.account.edit(number, score=9)
+                await until(lambda: both.revisions(number) == [1, 2, 3], within=2 * HOUR, look_every=5.0)
+            ratings = [call["traits"]["NPS_rating"] for call in both.identifications()]
+        assert ratings == [9, 1, 9]
+
     async def test_f31_an_edit_20_days_after_the_answer_is_found(self, tmp_path: Path) -> None:
-        async with bench(tmp_path, self.account, POLL_INTERVAL="10m") as both:
+        async with bench(tmp_path, self.account, POLL_INTERVAL="30m") as both:
             old = both.account.answer(Answered(at=both.second() - 20 * DAY, email="a@example.org"))
             both.answers(3)
             async with both.daemon() as app:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from contract.platforms.bench import Bench, bench
+from contract.platforms.bench import DAY, Bench, bench
 from contract.platforms.contract import Contract
 
 MOST_REQUESTS = 60
@@ -29,7 +29,10 @@ class Restarts(Contract):
 
     async def test_i11_f1_killed_at_any_request_of_the_history_nothing_is_lost_or_revised(self, tmp_path: Path) -> None:
         async with bench(tmp_path, self.account, may_repeat=True) as both:
-            numbers = both.answers(self.account.page_size + 3)
+            size = self.account.page_size
+            # So old and so far apart that neither an overlap nor a look back for edits finds what was skipped, but
+            # more than a page of them in a month.
+            numbers = both.answers(size + 8, ago=120 * DAY, apart=20 * DAY / size)
             for request in range(1, MOST_REQUESTS):
                 store, said = f"sqlite:///{tmp_path}/{request}.db", len(both.said())
                 was_early = await killed_at(both, request, store)

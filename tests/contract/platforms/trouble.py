@@ -95,7 +95,7 @@ class Trouble(Contract):
 
     async def test_f25_a_server_that_fails_every_second_time_is_read_to_the_end(self, tmp_path: Path) -> None:
         async with bench(tmp_path, self.account) as both:
-            numbers = both.answers(2 * self.account.page_size + 2)
+            numbers = both.answers(self.account.page_size + 7)
             both.account.server.faults.add(status(503), times=None, every=2)
             async with both.daemon():
                 await read_in_spite_of(both, *numbers)

@@ -175,6 +175,12 @@ def test_traits_of_the_user_go_over_anonymous_ones_when_they_turn_out_to_be_one(
     assert person.traits == {"plan": "team", "ref": "ad"}
 
 
+def test_traits_of_the_user_go_over_anonymous_ones_when_it_is_the_email_that_joins_them(memory: Memory) -> None:
+    person = told(memory, identify(None, "a1", plan="anon"), identify("u1", email=ANN, plan="team"))
+    assert person.key == "person:2"
+    assert told(memory, track(None, "a1", email=ANN)).traits == {"plan": "team", "email": ANN}
+
+
 def test_only_an_identify_identifies(memory: Memory) -> None:
     seen = [told(memory, one).is_identified for one in (track("u1"), identify("u1"), track("u1"))]
     assert seen == [False, True, True]

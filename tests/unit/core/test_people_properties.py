@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from npsbridge.core.calls import Call, CallType
 from npsbridge.core.people import ERASED, IdKind, PersonId, number_of
-from npsbridge.core.recognise import ids_of
 from unit.core.people import Memory, alias, identify, track
 
 USERS = ("u1", "u2", "u3")

@@ -91,8 +91,11 @@ class MemoryStore:
         self._room("shelve")
         self.shelf.append(item)
 
-    async def unrouted(self, limit: int) -> list[JournalEntry]:
-        return self.entries[:limit]
+    async def unrouted(self, limit: int, *, only: str | None = None) -> list[JournalEntry]:
+        return [entry for entry in self.entries if only in (None, entry.connection)][:limit]
+
+    async def next_expiry(self) -> int | None:
+        return None
 
     async def recall(self, connection: str, **_: Any) -> Recall:
         assert connection
@@ -124,11 +127,15 @@ class MemoryStore:
         due = [one.next_attempt_at for one in self.owed.values() if one.connection == connection]
         return min((at for at in due if at is not None), default=None)
 
+    async def inflight(self, connection: str) -> list[Delivery]:
+        assert connection
+        return [one for one in self.owed.values() if one.state is State.INFLIGHT]
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         self._room("settle")
         self.settlements += settlements
         for one in settlements:
-            if one.state in {State.WAITING, State.QUEUED}:
+            if one.state in {State.WAITING, State.QUEUED, State.INFLIGHT}:
                 changed = {"state": one.state, "next_attempt_at": one.next_attempt_at}
                 self.owed[one.id] = msgspec.structs.replace(self.owed[one.id], **changed)
             else:

@@ -26,7 +26,7 @@ def test_i2_a_routing_that_accounts_for_every_record_keeps_the_balance(  # noqa:
         fanned_out=fanned_out,
         partly_shelved=partly,
     )
-    entries = ledger.routed(routing, stored=stored, filtered=unsent, shelved=anew)
+    entries = ledger.routed(routing, stored={State.QUEUED: stored - unsent, State.FILTERED: unsent}, shelved=anew)
     left_the_journal = filtered + duplicates + fanned_out + len(items) - partly
     settled = entries["filtered"] + entries["duplicate"] + entries["dead"]
     assert left_the_journal + entries["accepted"] == settled + stored - unsent
@@ -37,7 +37,7 @@ def test_arrivals_are_accepted_by_the_record() -> None:
 
 
 def test_i2_more_records_fanned_out_than_deliveries_never_lower_what_was_accepted() -> None:
-    assert ledger.routed(Routing(journal_id=1, fanned_out=3), stored=0, filtered=0, shelved=0)["accepted"] == 0
+    assert ledger.routed(Routing(journal_id=1, fanned_out=3), stored={}, shelved=0)["accepted"] == 0
 
 
 def test_only_states_that_end_a_delivery_have_a_counter() -> None:

@@ -1,4 +1,4 @@
-"""`npsbridge demo`: the newcomer's first minute. The real daemon between two look-alikes, watched as it works.
+"""`npsbridge demo`: the newcomer's first minute. The real daemon between look-alikes of all vendors, as it works.
 
 It needs nothing, reads no setting, leaves nothing behind, and fails (70) when both ends do not tell the same story.
 """
@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from rich.console import Console
 
 from npsbridge.app.ladder import one_error
+from npsbridge.cli.demo.heard import at_heap
 from npsbridge.cli.demo.live import LiveScreen
 from npsbridge.cli.demo.log_tail import LogTail
 from npsbridge.cli.demo.plain import PlainScreen
@@ -22,11 +23,12 @@ from npsbridge.cli.demo.script import Script
 from npsbridge.cli.demo.stage import Pace, Stage, open_stage
 from npsbridge.cli.demo.story import Story
 from npsbridge.cli.demo.summary import NEXT, addresses, print_summary
-from npsbridge.cli.demo.verdict import Figure, disagreements, figures, ledger_figure
+from npsbridge.cli.demo.verdict import Verdict, figures, ledger_figure, places
 from npsbridge.cli.demo.view import View, look
 from npsbridge.cli.ending import INTERRUPTED
 from npsbridge.cli.signals import until_told
 from npsbridge.clock import Clock
+from npsbridge.core.ports import Ledger
 from npsbridge.errors import NpsbridgeError
 from npsbridge.telemetry import start_logging
 
@@ -36,7 +38,7 @@ _ANSWER_EVERY: Final = 3.0
 
 
 class Disagreement(NpsbridgeError):
-    """Delighted and Segment do not tell the same story."""
+    """The vendors and the sinks do not tell the same story."""
 
 
 class Screen(Protocol):
@@ -98,13 +100,13 @@ async def perform(
     return _ending(found)
 
 
-async def _attended(folder: Path, house: House, pace: Pace, clock: Clock, *, keep_running: bool) -> list[Figure] | None:
+async def _attended(folder: Path, house: House, pace: Pace, clock: Clock, *, keep_running: bool) -> Verdict | None:
     """The performance, ended early when somebody wants it to; the stage is taken down in peace either way."""
     async with anyio.create_task_group() as group:
         group.start_soon(_listen, house.told)
         async with open_stage(folder, pace, clock) as stage:
             found = await _show(stage, house, pace)
-            if keep_running and found is not None and not disagreements(found):
+            if keep_running and found is not None and not found.disagreements:
                 await _stay(stage, house)
         group.cancel_scope.cancel()
     return found
@@ -126,10 +128,10 @@ async def _listen(told: anyio.Event) -> None:
     told.set()
 
 
-async def _show(stage: Stage, house: House, pace: Pace) -> list[Figure] | None:
+async def _show(stage: Stage, house: House, pace: Pace) -> Verdict | None:
     """Play and compare; None when somebody ended it before."""
     began = anyio.current_time()
-    found: list[Figure] | None = None
+    found: Verdict | None = None
     house.screen.open()
     try:
         async with anyio.create_task_group() as group:
@@ -157,7 +159,7 @@ async def _keep_showing(stage: Stage, house: House) -> None:
         await anyio.sleep(house.screen.refresh_seconds)
 
 
-async def _play(stage: Stage, house: House, pace: Pace) -> list[Figure]:
+async def _play(stage: Stage, house: House, pace: Pace) -> Verdict:
     try:
         with anyio.fail_after(_LIMIT):
             await Script(stage, house.story, pace).play()
@@ -166,20 +168,26 @@ async def _play(stage: Stage, house: House, pace: Pace) -> list[Figure]:
         raise Disagreement(f"the demo did not come to its end in {_LIMIT:g} s") from None
 
 
-async def _settled(stage: Stage, pace: Pace) -> list[Figure]:
+async def _settled(stage: Stage, pace: Pace) -> Verdict:
     """The figures, looked at until they agree or patience ends: the last call may still be on its way."""
     found = await _compared(stage)
     with anyio.move_on_after(pace.patience):
-        while disagreements(found):
+        while found.disagreements:
             await anyio.sleep(pace.pause)
             found = await _compared(stage)
     return found
 
 
-async def _compared(stage: Stage) -> list[Figure]:
+async def _compared(stage: Stage) -> Verdict:
+    view, truth = await look(stage), stage.truth
+    heard, heap = stage.heard.catch_up(), at_heap(stage.sandbox)
+    async with stage.daemon.seen() as app:
+        ledger = await app.store.ledger() if app else Ledger()
     dropped = stage.sandbox.segment.drop_counts.total()
-    ledger = await stage.app.store.ledger()
-    return [*figures(stage.truth, stage.heard.catch_up(), dropped=dropped), ledger_figure(ledger)]
+    return Verdict(
+        places=places(truth, heard, heap, view.states),
+        figures=[*figures(truth, heard, heap, dropped=dropped), ledger_figure(ledger)],
+    )
 
 
 async def _stay(stage: Stage, house: House) -> None:
@@ -191,11 +199,11 @@ async def _stay(stage: Stage, house: House) -> None:
         await stage.sandbox.respondents.keep_answering(_ANSWER_EVERY)
 
 
-def _ending(found: list[Figure] | None) -> int:
+def _ending(found: Verdict | None) -> int:
     if found is None:
         print("Interrupted. Nothing is left behind.", file=sys.stderr)
         return INTERRUPTED
-    if differences := disagreements(found):
+    if differences := found.disagreements:
         raise Disagreement("the two ends differ: " + "; ".join(differences))
     print(NEXT, flush=True)
     return 0

@@ -1,26 +1,29 @@
 """The demo on a terminal: one page that is drawn anew several times a second."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from npsbridge.cli.demo.heard import nps
+from npsbridge.cli.demo.heard import ANSWERED, CLOSED, COMPLETED, SUBMIT, VIEWED, nps
 from npsbridge.cli.demo.log_tail import LogTail
 from npsbridge.cli.demo.story import Beat, Story
-from npsbridge.cli.demo.view import View
+from npsbridge.cli.demo.view import Standing, View
 
-TITLE: Final = "npsbridge demo: the real daemon between look-alikes of Delighted and Segment"
-CALLS: Final = ("identify", "Submit Survey", "Answered NPS Survey", "Completed NPS Survey")
+TITLE: Final = "npsbridge demo: the real daemon between look-alikes of four survey platforms, Segment and Heap"
+CALLS: Final = ("identify", SUBMIT, ANSWERED, COMPLETED, CLOSED, VIEWED)
 STYLES: Final = {"promoter": "green", "passive": "yellow", "detractor": "red"}
 _BLOCKS: Final = {"promoter": "█", "passive": "▒", "detractor": "░"}
 _PLAIN_BLOCKS: Final = {"promoter": "#", "passive": "=", "detractor": "-"}
 _NARROW: Final = 72
 _BAR: Final = 30
+_PROGRESS: Final = 20
+_LARGEST_HEAD: Final = 2 / 3
+"""The share of the terminal that figures may take; without room for the story they are left out."""
 _MARGIN: Final = 1
 """Lines of the terminal that stay free below the page."""
 
@@ -35,15 +38,6 @@ class LiveScreen:
         self._story = story
         self._log = log
         self._draws = console.encoding.lower().startswith("utf")
-        self._progress = Progress(
-            TextColumn("history"),
-            BarColumn(bar_width=None if console.width < _NARROW else 40),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[read]:,} read"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self._progress.add_task("history", total=1.0, read=0)
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._last: RenderableType = Text()
 
@@ -53,7 +47,7 @@ class LiveScreen:
 
     def show(self, view: View) -> None:
         """Draw a view, with as much of the story as the terminal has room for."""
-        head = Group(*self._head(view))
+        head = self._head(view)
         told = [*(self._beat(beat) for beat in self._story.beats), *(Text(line, "dim") for line in self._log.lines)]
         self._last = Group(head, *told)
         room = self._console.height - self._height(head) - _MARGIN
@@ -77,18 +71,25 @@ class LiveScreen:
             shown.append(text)
         return shown[::-1]
 
-    def _head(self, view: View) -> Iterator[RenderableType]:
-        yield _line(TITLE, "bold")
-        yield Text()
-        if view.progress is not None or not view.calls:
-            self._progress.update(self._task, completed=view.progress or 0.0, read=view.read)
-            yield self._progress.get_renderable()
-            yield Text()
-        yield self._figures(view)
-        yield Text()
-        for name, words in view.health.items():
-            yield _line(f"  {name:18} {words}", "yellow" if "away" in words else "")
-        yield Text()
+    def _head(self, view: View) -> RenderableType:
+        standings = Group(_line(TITLE, "bold"), self._standings(view.standings))
+        whole = Group(standings, Text(), self._figures(view), Text())
+        has_room = self._height(whole) <= self._console.height * _LARGEST_HEAD
+        return whole if has_room else standings
+
+    def _standings(self, standings: Iterable[Standing]) -> Table:
+        """One line for each platform: how much of what is there has been told, and how it is."""
+        has_bars = self._console.width >= _NARROW
+        made = Table.grid(padding=(0, 1), expand=True)
+        made.add_column(no_wrap=True)
+        if has_bars:
+            made.add_column(width=_PROGRESS)
+        made.add_column(justify="right", no_wrap=True)
+        made.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        for one in standings:
+            words = Text(one.words, "yellow" if one.is_away else "", no_wrap=True, overflow="ellipsis")
+            made.add_row(Text(one.title), *([_bar_of(one)] if has_bars else []), Text(_counted(one)), words)
+        return made
 
     def _figures(self, view: View) -> RenderableType:
         calls = _numbers("calls at Segment", {name: view.calls.get(name, 0) for name in CALLS})
@@ -127,6 +128,15 @@ def shares(counts: Iterable[int], width: int) -> list[int]:
     total = sum(counts)
     ends = [round(width * sum(counts[: number + 1]) / total) if total else 0 for number in range(len(counts))]
     return [end - start for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _bar_of(one: Standing) -> RenderableType:
+    """How much of what is known at a platform has been told; a sink has no end."""
+    return ProgressBar(total=max(one.known, 1), completed=one.told, width=_PROGRESS) if one.known is not None else ""
+
+
+def _counted(one: Standing) -> str:
+    return f"{one.told:,}" if one.known is None else f"{one.told:,}/{one.known:,}"
 
 
 def _numbers(title: str, rows: Mapping[str, int]) -> Table:

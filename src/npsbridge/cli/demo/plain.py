@@ -7,7 +7,7 @@ from npsbridge.cli.demo.story import Beat, Story
 from npsbridge.cli.demo.view import View
 
 _STEP: Final = 0.25
-"""The history is told by quarters."""
+"""The history is told by quarters; the last one ends the beat, which says so itself."""
 
 
 class PlainScreen:
@@ -26,10 +26,10 @@ class PlainScreen:
 
     def show(self, view: View) -> None:
         """Say how far the history is."""
-        share = view.progress or 0.0
-        if share >= self._next_share:
-            calls = sum(view.calls.values())
-            print(f"  history {share:.0%}: {view.read:,} answers read, {calls:,} calls at Segment", flush=True)
+        share = view.history
+        if self._next_share <= share < 1:
+            told = ", ".join(f"{one.title} {one.told:,}" for one in view.standings if one.known is not None)
+            print(f"  history {share:.0%}: {told} answers at Segment", flush=True)
             self._next_share = share - share % _STEP + _STEP
 
     def close(self) -> None:

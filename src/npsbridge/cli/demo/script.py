@@ -1,29 +1,41 @@
 """What happens in the demo: everything that befalls a real installation in its first week, in half a minute.
 
-It acts at the look-alikes, as people, vendors and outages would; the daemon is left alone, and is only waited for.
+It acts at the look-alikes, as people, vendors and outages would; but for one crash the daemon is left alone, and is
+only waited for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 import anyio
 
+from npsbridge.cli.demo.heard import CLOSED, VIEWED
 from npsbridge.cli.demo.stage import Pace, Stage
 from npsbridge.cli.demo.story import Story
+from npsbridge.cli.demo.titles import TITLES
+from npsbridge.cli.demo.truth import AnyAccount
+from npsbridge.cli.demo.waiting import Answered, Unheard, Waiting, later
 from npsbridge.core.translate import category
-from npsbridge.errors import NpsbridgeError
 from npsbridge.net.client import open_session
-from npsbridge.sandbox import Answer, DelightedServer, Hang, SegmentServer, SurveyResponse
+from npsbridge.sandbox import Answer, Hang, SatisMeterServer
+from npsbridge.sandbox.history import Comment, believable_comment, believable_score
+from npsbridge.sandbox.server import fixed_dice
 
 _LONGEST_QUOTE: Final = 48
-_NOTICED: Final = 0.1
-_REFUSED: Final = 401
+_REFUSED: Final = (401, 404)
+"""A signature that does not fit; a hook that does not exist."""
 _AWAY: Final = Answer(status=503, body="away for a moment")
-
-
-class Unheard(NpsbridgeError):
-    """Something that happened at Delighted did not reach Segment."""
+_LISTS: Final = {
+    "delighted": "/survey_responses",
+    "retently": "/feedback",
+    "satismeter": "/responses",
+    "promoter": "/feedback",
+}
+"""A part of the address of each vendor's list of answers."""
+_REQUESTS: Final = {"delighted": 10, "retently": 70, "satismeter": 30, "promoter": 9}
+"""About how many requests two years of answers take, by each vendor's pages."""
+_ROUNDS: Final = 2
 
 
 class Script:
@@ -33,8 +45,9 @@ class Script:
         self._stage = stage
         self._story = story
         self._pace = pace
-        self._delighted = stage.sandbox.delighted
-        self._segment = stage.sandbox.segment
+        self._sandbox = stage.sandbox
+        self._wait = Waiting(stage, pace)
+        self._dice = fixed_dice()
 
     async def play(self) -> None:
         """Let everything happen, one after the other.
@@ -43,140 +56,181 @@ class Script:
             Unheard: the daemon did not do its part in time.
         """
         await self._history()
-        for scene in (self._answer, self._comment, self._edit, self._webhook, self._forgery, self._outage):
+        for scene in (
+            self._answers,
+            self._edit,
+            self._webhooks,
+            self._forgeries,
+            self._closed_and_opened,
+            self._vendor_outage,
+            self._crash,
+        ):
             await anyio.sleep(self._pace.pause)
             await scene()
         await self._quiet()
 
-    # --- scenes ---------------------------------------------------------------------------------------------------
+    # --- answers ----------------------------------------------------------------------------------------------------
 
     async def _history(self) -> None:
-        """The first start: two years of answers, a page at a time, as slowly as a real vendor gives them."""
-        total = len(self._delighted.responses)
-        slow = Hang(seconds=self._pace.page)
-        self._delighted.faults.add(slow, times=None, method="GET", path="survey_responses")
+        """The first start: two years of answers, a page at a time, as slowly as real vendors give them."""
+        total, accounts = self._stage.history, self._sandbox.accounts
+        for account in accounts:
+            slow = Hang(seconds=self._pace.history / _REQUESTS[account.kind])
+            account.faults.add(slow, times=None, method="GET")
         with self._story.beat(f"the history: {total:,} answers of {self._pace.people:,} people in two years") as beat:
-            seconds = await self._until(
+            seconds = await self._wait.until(
                 beat.text,
                 lambda: len(self._stage.heard.catch_up().responses) >= total,
                 patience=2 * self._pace.patience,
             )
-            beat.outcome = f"read and told to Segment in {seconds:.1f} s"
-        self._delighted.faults.clear()
+            seconds += await self._known_at_heap(beat.text)
+            beat.outcome = f"read at {len(accounts)} platforms, told to Segment and Heap in {seconds:.1f} s"
+        for account in accounts:
+            account.faults.clear()
 
-    async def _answer(self) -> None:
-        row = self._row(self._stage.sandbox.respondents.answer())
-        with self._story.beat(f"{self._name(row)} gives {row.score} of 10") as beat:
-            seconds = await self._told(beat.text, row.id, 1)
-            beat.outcome = f"a {category(row.score)}; Segment knows {_later(seconds)}"
-
-    async def _comment(self) -> None:
-        row = self._row(self._stage.sandbox.respondents.comment() or "")
-        with self._story.beat(f"… and says why: {_quoted(row.comment)}") as beat:
-            seconds = await self._told(beat.text, row.id, 2)
-            beat.outcome = f"revision 2, {_later(seconds)}"
+    async def _answers(self) -> None:
+        """Somebody answers at each platform, and says why a little later; polling finds both."""
+        answered = [self._answered(account) for account in self._sandbox.accounts]
+        with self._story.beat(f"new answers: {self._scores(answered)}") as beat:
+            seconds = await self._wait.told(beat.text, answered)
+            beat.outcome = f"found by polling, Segment knows all {later(seconds)}"
+        with self._story.beat(f"the same people say why, one of them {_quoted(self._comments(answered))}") as beat:
+            seconds = await self._wait.told(beat.text, answered, 2)
+            beat.outcome = f"late comments are revision 2, all told {later(seconds)}"
 
     async def _edit(self) -> None:
         """Somebody thinks better of an old answer."""
-        old = next(
-            row for row in self._delighted.responses.values() if category(row.score) == "detractor" and row.comment
-        )
+        delighted = self._sandbox.delighted
+        old = next(row for row in delighted.responses.values() if category(row.score) == "detractor" and row.comment)
+        person = delighted.people.get(old.person_id or "")
         day = datetime.fromtimestamp(old.created_at, UTC).date()
-        with self._story.beat(f"{self._name(old)} turns the {old.score} of {day} into 8") as beat:
-            self._delighted.edit(old.id, score=8, comment="Fixed since, thank you!")
-            seconds = await self._told(beat.text, old.id, 2)
-            beat.outcome = f"revision 2, {_later(seconds)}"
+        name = (person.name if person else None) or "somebody"
+        with self._story.beat(f"{name} turns the {old.score} of {day} into 8 (Delighted)") as beat:
+            self._stage.change(delighted, old.id, score=8, comment="Fixed since, thank you!")
+            seconds = await self._wait.told(beat.text, [(delighted, old.id)], 2)
+            beat.outcome = f"revision 2, {later(seconds)}"
 
-    async def _webhook(self) -> None:
-        """Delighted announces an answer by a signed webhook, twice; the next poll brings it once more."""
-        self._delighted.webhook_url = self._stage.webhook_url
-        self._delighted.change_switches({"webhooks": {"copies": 2}})
-        row = self._row(self._stage.sandbox.respondents.answer())
-        with self._story.beat(f"a signed webhook comes twice: {self._name(row)} gives {row.score} of 10") as beat:
-            seconds = await self._told(beat.text, row.id, 1)
-            await self._until(beat.text, lambda: self._delighted.webhooks.waiting == 0, at=self._delighted)
-            beat.outcome = f"told once, {_later(seconds)}; the second was recognised"
-        self._delighted.change_switches({"webhooks": {"copies": 1}})
+    # --- webhooks ---------------------------------------------------------------------------------------------------
 
-    async def _forgery(self) -> None:
-        """Somebody else pretends to be Delighted."""
-        headers, body = self._delighted.signed_webhook("survey_response.created", next(iter(self._delighted.responses)))
+    async def _webhooks(self) -> None:
+        """Every vendor announces an answer, Delighted twice and signed; the next poll brings each once more."""
+        delighted = self._sandbox.delighted
+        self._sandbox.send_webhooks_to(self._stage.daemon.public)
+        delighted.change_switches({"webhooks": {"copies": 2}})
+        answered = [self._answered(account, with_comment=True) for account in self._sandbox.accounts]
+        with self._story.beat(f"webhooks, Delighted's signed and sent twice: {self._scores(answered)}") as beat:
+            seconds = await self._wait.told(beat.text, answered)
+            await self._wait.until(beat.text, lambda: delighted.webhooks.waiting == 0, at=delighted)
+            accepted = sum(len(account.webhooks.attempts) for account in self._sandbox.accounts)
+            beat.outcome = f"{accepted} webhooks taken, each answer told once, {later(seconds)}"
+        delighted.change_switches({"webhooks": {"copies": 1}})
+
+    async def _forgeries(self) -> None:
+        """Somebody else pretends to be a vendor."""
+        delighted, hooks = self._sandbox.delighted, f"{self._stage.daemon.public}/hooks"
+        headers, body = delighted.signed_webhook("survey_response.created", next(iter(delighted.responses)))
         forged = body.replace(b'"score":', b'"score":1', 1)
-        with self._story.beat("a forged webhook comes") as beat:
-            async with (
-                open_session() as session,
-                session.post(self._stage.webhook_url, data=forged, headers=headers) as answer,
-            ):
-                status = answer.status
-            if status != _REFUSED:
-                raise Unheard(f"a forged webhook was answered {status}")
-            beat.outcome = f"refused ({status}), nothing kept"
+        with self._story.beat("forged webhooks: a wrong signature, and a wrong token") as beat:
+            signature = await _posted(f"{hooks}/delighted", forged, headers)
+            token = await _posted(f"{hooks}/retently/guessed", b"{}", {"Content-Type": "application/json"})
+            if (signature, token) != _REFUSED:
+                raise Unheard(f"forged webhooks were answered {signature} and {token}")
+            beat.outcome = f"refused ({signature}, {token}), nothing kept"
 
-    async def _outage(self) -> None:
-        """Segment is away while people go on answering."""
-        with self._story.beat("Segment is away (503) while three more people answer") as beat:
-            self._segment.faults.add(_AWAY, times=None)
-            numbers = [self._stage.sandbox.respondents.answer() for _ in range(3)]
+    async def _closed_and_opened(self) -> None:
+        """What is no answer, and two vendors tell nevertheless."""
+        satismeter, retently = self._sandbox.satismeter, self._sandbox.retently
+        calls = self._stage.heard.catch_up().calls
+        closed, viewed = calls[CLOSED] + 1, calls[VIEWED] + 1
+        with self._story.beat("somebody closes a survey of SatisMeter's, somebody opens one of Retently's") as beat:
+            satismeter.dismiss(self._dice.choice(satismeter.emails))
+            retently.open(retently.send(self._dice.choice(retently.emails)))
+            seconds = await self._wait.called(beat.text, CLOSED, closed)
+            seconds += await self._wait.called(beat.text, VIEWED, viewed)
+            beat.outcome = f"{CLOSED} and {VIEWED}, both told {later(seconds)}"
+
+    # --- trouble ----------------------------------------------------------------------------------------------------
+
+    async def _vendor_outage(self) -> None:
+        """A vendor's API is away while people go on answering."""
+        promoter = self._sandbox.promoter
+        with self._story.beat("Promoter.io is away (503) while three people answer there") as beat:
+            promoter.faults.add(_AWAY, times=None)
+            answered = [self._answered(promoter) for _ in range(3)]
             await anyio.sleep(self._pace.outage)
-            self._segment.faults.clear()
-            seconds = [await self._told(beat.text, number, 1) for number in numbers]
-            refused = sum(request.status == _AWAY.status for request in self._segment.requests)
-            beat.outcome = f"{refused} attempts refused, nothing lost; all told {sum(seconds):.1f} s after it came back"
+            promoter.faults.clear()
+            seconds = await self._wait.told(beat.text, answered)
+            refused = sum(request.status == _AWAY.status for request in promoter.requests)
+            beat.outcome = f"{refused} requests refused, nothing lost; all told {later(seconds)}"
+
+    async def _crash(self) -> None:
+        """Segment is away, and the daemon is cut off with everything it owes."""
+        segment, daemon = self._sandbox.segment, self._stage.daemon
+        with self._story.beat("Segment is away (503), people answer everywhere, and the daemon crashes") as beat:
+            segment.faults.add(_AWAY, times=None)
+            before = await self._wait.owed("segment")
+            answered = [self._answered(account) for account in self._sandbox.accounts]
+            await self._known_at_heap(beat.text)
+            # Heap is there, and what it has must not be in doubt.
+            await self._wait.nothing_owed(beat.text, "heap")
+            owed = await self._wait.owed("segment") - before
+            await daemon.cut_off()
+            segment.faults.clear()
+            await anyio.sleep(self._pace.pause)
+            await daemon.start()
+            seconds = await self._wait.told(beat.text, answered)
+            beat.outcome = f"{owed} calls were on disk; started again, told them {later(seconds)}, and nothing twice"
+
+    async def _known_at_heap(self, what: str) -> float:
+        """Wait until Heap has every answer that there is; returns the seconds it took."""
+        heap, wanted = self._sandbox.heap, len(self._stage.truth.answers)
+        return await self._wait.until(what, lambda: len(heap.events) >= wanted, at=heap)
 
     async def _quiet(self) -> None:
-        """Two more rounds of polling, in which the daemon could say something twice if it did not know better."""
-        asked = self._polls()
-        await self._until("the end", lambda: self._polls() >= asked + 2, at=self._delighted)
+        """More rounds of polling, in which the daemon could say something twice if it did not know better."""
+        asked = {account.kind: _polls(account) + _ROUNDS for account in self._sandbox.accounts}
+        for account in self._sandbox.accounts:
+            await self._wait.until("the end", _has_polled(account, asked), at=account)
 
-    def _polls(self) -> int:
-        return sum("survey_responses" in request.target for request in self._delighted.requests)
+    # --- people -----------------------------------------------------------------------------------------------------
 
-    # --- waiting --------------------------------------------------------------------------------------------------
+    def _answered(self, account: AnyAccount, *, with_comment: bool = False) -> Answered:
+        """Somebody answers; SatisMeter announces only who says why as well."""
+        email = self._dice.choice(account.emails)
+        score = believable_score(self._dice, str(account.properties_of(email).get("plan", "")))
+        if with_comment and isinstance(account, SatisMeterServer):
+            return account, account.answer(email, score, comment=believable_comment(self._dice, score).text)
+        return account, account.answer_again(email, score)
 
-    async def _told(self, what: str, response_id: str, revision: int) -> float:
-        """Wait until Segment knows a revision; returns the seconds it took."""
-        return await self._until(what, lambda: self._stage.heard.revision(response_id) >= revision)
+    def _comments(self, answered: list[Answered]) -> str:
+        """All of them add a comment; returns that of the last."""
+        comment = Comment(text="", tags=())
+        for account, response_id in answered:
+            comment = believable_comment(self._dice, account.responses[response_id].score)
+            tags = {"tags": comment.tags} if account.has_tags else {}
+            self._stage.change(account, response_id, comment=comment.text, **tags)
+        return comment.text
 
-    async def _until(
-        self,
-        what: str,
-        holds: Callable[[], bool],
-        *,
-        at: DelightedServer | SegmentServer | None = None,
-        patience: float | None = None,
-    ) -> float:
-        """Wait until something that happened has had its effect; returns the seconds it took.
-
-        Args:
-            what: what happened, for the message.
-            holds: whether the effect is there; it is looked at after every request to a look-alike.
-            at: that look-alike; Segment's if nothing is said.
-            patience: the seconds it may take; the usual ones if nothing is said.
-
-        Raises:
-            Unheard: it is not there after all patience.
-        """
-        began, patience = anyio.current_time(), patience or self._pace.patience
-        try:
-            await (at or self._segment).until(holds, patience)
-        except TimeoutError:
-            raise Unheard(f"{what}: not all of it came through in {patience:g} s") from None
-        return anyio.current_time() - began
-
-    # --- words ----------------------------------------------------------------------------------------------------
-
-    def _row(self, response_id: str) -> SurveyResponse:
-        return self._delighted.responses[response_id]
-
-    def _name(self, row: SurveyResponse) -> str:
-        person = self._delighted.people.get(row.person_id or "")
-        return (person.name if person else None) or "somebody"
+    def _scores(self, answered: list[Answered]) -> str:
+        return ", ".join(
+            f"{account.responses[response_id].score:g} at {TITLES[account.kind]}" for account, response_id in answered
+        )
 
 
-def _later(seconds: float) -> str:
-    return f"{seconds:.1f} s later" if seconds >= _NOTICED else "at once"
+async def _posted(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """The status that a webhook is answered with."""
+    async with open_session() as session, session.post(url, data=body, headers=headers) as answer:
+        return answer.status
 
 
-def _quoted(comment: str | None) -> str:
-    text = " ".join((comment or "").split())
+def _polls(account: AnyAccount) -> int:
+    return sum(_LISTS[account.kind] in request.target for request in account.requests)
+
+
+def _has_polled(account: AnyAccount, asked: Mapping[str, int]) -> Callable[[], bool]:
+    return lambda: _polls(account) >= asked[account.kind]
+
+
+def _quoted(comment: str) -> str:
+    text = " ".join(comment.split())
     return f'"{text}"' if len(text) <= _LONGEST_QUOTE else f'"{text[: _LONGEST_QUOTE - 1].rstrip()}…"'

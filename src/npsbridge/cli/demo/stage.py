@@ -1,4 +1,4 @@
-"""What the demo plays on: both look-alikes, the real daemon between them, and a folder that is gone afterwards.
+"""What the demo plays on: look-alikes of every vendor, the real daemon between them, and a folder for its store.
 
 The daemon's settings come from here alone: whatever the user has set for a real one is not read.
 """
@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from npsbridge.app import App, running
+from npsbridge.cli.demo.daemon import Daemon, living_daemon
 from npsbridge.cli.demo.heard import Heard
-from npsbridge.cli.demo.verdict import Truth
+from npsbridge.cli.demo.titles import SURVEY_PLATFORMS
+from npsbridge.cli.demo.truth import AnyAccount, Truth, all_given, closed_at, count_at, opened_at
 from npsbridge.clock import Clock
 from npsbridge.platforms import settings_classes
 from npsbridge.sandbox import Sandbox, open_sandbox
@@ -21,70 +23,69 @@ from npsbridge.settings import Settings, load
 class Pace:
     """How much happens, and how fast. The defaults are for eyes; all times are seconds."""
 
-    people: int = 500
-    page: float = 0.55
-    """How long Delighted takes for a page of its history."""
-    pause: float = 1.2
+    people: int = 600
+    history: float = 4.0
+    """About how long a vendor takes to give its history away."""
+    pause: float = 0.7
     """Between two things that happen."""
-    outage: float = 4.0
-    """How long Segment is away."""
+    outage: float = 2.5
+    """How long somebody is away."""
     patience: float = 20.0
     """The longest wait for anything that has to follow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Stage:
     """Everything the script acts on and the display looks at."""
 
     sandbox: Sandbox
-    app: App
+    daemon: Daemon
     heard: Heard
     history: int
-    """How many responses there were before the daemon came."""
-    edits_before: int
-    """How often they had been edited."""
+    """How many answers there were before the daemon came."""
+    closed_before: int
+    """How many surveys had been closed at SatisMeter."""
+    edits: int = 0
+    """How often an answer was changed since."""
 
     @property
     def truth(self) -> Truth:
-        """What is so at Delighted now."""
-        delighted = self.sandbox.delighted
+        """What is so at the vendors now."""
         return Truth(
-            responses=delighted.responses,
-            emails={number: person.email for number, person in delighted.people.items()},
-            edits_before=self.edits_before,
+            answers=all_given(self.sandbox),
+            edits=self.edits,
+            opened=opened_at(self.sandbox.retently),
+            closed=closed_at(self.sandbox.satismeter) - self.closed_before,
         )
 
-    @property
-    def webhook_url(self) -> str:
-        """Where the daemon takes Delighted's webhooks."""
-        return f"http://127.0.0.1:{self.app.public_port}/hooks/delighted"
-
-    def counted(self, metric: str, **labels: str) -> int:
-        """A figure of the daemon's own metrics; 0 while there is none."""
-        return int(self.app.metrics.registry.get_sample_value(f"npsbridge_{metric}", labels) or 0)
+    def change(self, account: AnyAccount, response_id: Any, **changes: Any) -> None:
+        """Somebody thinks better of an answer, or adds to it."""
+        account.edit(response_id, **changes)
+        self.edits += 1
 
 
 @asynccontextmanager
 async def open_stage(folder: Path, pace: Pace, clock: Clock) -> AsyncIterator[Stage]:
     """Start everything, on free ports; the folder takes the daemon's store."""
-    async with open_sandbox(
-        first_port=0, only=("delighted", "segment"), people=pace.people, now=lambda: clock.now().timestamp()
-    ) as sandbox:
-        past = sandbox.delighted.responses.values()
-        history, edits = len(past), sum(row.edits for row in past)
-        async with running(daemon_settings(folder, sandbox), clock=clock) as app:
+    async with open_sandbox(first_port=0, people=pace.people, now=lambda: clock.now().timestamp()) as sandbox:
+        history, closed = sum(map(count_at, sandbox.accounts)), closed_at(sandbox.satismeter)
+        # Its limit is one of requests a minute, and the demo ends before a minute is over.
+        sandbox.retently.change_switches({"rate_limit": None})
+        async with living_daemon(daemon_settings(folder, sandbox), clock) as daemon:
             heard = Heard(sandbox.segment.events)
-            yield Stage(sandbox=sandbox, app=app, heard=heard, history=history, edits_before=edits)
+            yield Stage(sandbox=sandbox, daemon=daemon, heard=heard, history=history, closed_before=closed)
 
 
 def daemon_settings(folder: Path, sandbox: Sandbox) -> Settings:
-    """The settings of the demo's daemon: the embedded default, pointed at the look-alikes."""
+    """The settings of the demo's daemon: the embedded default, pointed at the look-alikes and in a hurry."""
     given = {
         "NPSBRIDGE_STORE_URL": f"sqlite:///{folder}/npsbridge.db",
         "NPSBRIDGE_LISTEN": "127.0.0.1:0",
         "NPSBRIDGE_ADMIN_LISTEN": "127.0.0.1:0",
         "NPSBRIDGE_SHUTDOWN_TIMEOUT": "5",
-        "NPSBRIDGE_DELIGHTED__POLL_INTERVAL": "1",
+        "NPSBRIDGE_HEAP__IDENTITY": "email",
+        **{f"NPSBRIDGE_{name.upper()}__POLL_INTERVAL": "1" for name in SURVEY_PLATFORMS},
+        **{f"NPSBRIDGE_{name.upper()}__RATE_LIMIT": "0" for name in SURVEY_PLATFORMS},
         **sandbox.environment,
     }
     return load(settings_classes(), environ=given)

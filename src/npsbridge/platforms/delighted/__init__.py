@@ -1,4 +1,4 @@
-"""Delighted (delighted.com): survey responses by polling and by signed webhooks.
+"""Delighted (delighted.com): people and survey requests out; survey responses in, by polling and by signed webhooks.
 
 Facts from Delighted's API documentation (delighted.com/docs/api) and its official clients. The service closed on
 2026-06-30; this file also speaks to anything that offers the same API. It must not know the store or other platforms.
@@ -7,6 +7,7 @@ Facts from Delighted's API documentation (delighted.com/docs/api) and its offici
 from npsbridge.platforms.base import Platform
 from npsbridge.platforms.delighted.archive import compose
 from npsbridge.platforms.delighted.check import check
+from npsbridge.platforms.delighted.destination import DelightedDestination
 from npsbridge.platforms.delighted.parse import parse
 from npsbridge.platforms.delighted.receiver import DelightedReceiver
 from npsbridge.platforms.delighted.settings import DelightedSettings
@@ -18,6 +19,7 @@ platform = Platform(
     parse=parse,
     source=DelightedSource,
     receiver=DelightedReceiver,
+    forwarder=DelightedDestination,
     compose=compose,
     requests_per_minute=lambda settings: settings.rate_limit,
     check=check,

@@ -1,7 +1,7 @@
 """What an operator can set of a Promoter.io account."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
@@ -46,6 +46,12 @@ class PromoterSettings(TokenHookSettings):
         30.0,
         description="Requests a minute to this account; 0 for no limit. Promoter.io shows yours beside the API key.",
         examples=["30"],
+    )
+    on_unknown: Literal["verify", "hold", "resend", "drop"] = Field(
+        "verify",
+        description="A survey request whose fate is unknown: verify (look for its answer, else ask once more within "
+        "the 24 hours in which Promoter.io surveys nobody twice), hold, resend or drop.",
+        examples=["verify"],
     )
 
     @field_validator("surveys", mode="before")

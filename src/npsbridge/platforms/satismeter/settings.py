@@ -1,7 +1,7 @@
 """What an operator can set of a SatisMeter account."""
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -23,7 +23,11 @@ class SatisMeterSettings(TokenHookSettings):
     project_id: str | None = Field(
         None, description="The project's id, 24 letters and digits.", examples=["5f0000000000000000000001"]
     )
-    write_key: SecretStr | None = Field(None, description="The project's write key; nothing that is read needs it.")
+    write_key: SecretStr | None = Field(
+        None,
+        description="The project's write key; sent along with people and events, for projects that do not take the API "
+        "key there. Nothing that is read needs it.",
+    )
     base_url: str = Field(
         "https://app.satismeter.com/api", description="Where SatisMeter's API is, without its /v3 and without /v2."
     )
@@ -42,6 +46,11 @@ class SatisMeterSettings(TokenHookSettings):
         60.0,
         description="Requests a minute to this account; 0 for no limit. SatisMeter publishes none.",
         examples=["60"],
+    )
+    on_unknown: Literal["hold", "resend", "drop"] = Field(
+        "hold",
+        description="An event whose fate is unknown: hold, resend or drop; SatisMeter cannot be asked.",
+        examples=["hold"],
     )
 
     @field_validator("project_id")

@@ -6,6 +6,7 @@ the REST calls from it, and sends signed webhooks about what happens in it. Unco
 
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Unpack
@@ -20,7 +21,7 @@ from npsbridge.sandbox.delighted.autopilot_api import AutopilotApi
 from npsbridge.sandbox.delighted.inspection import AnswerAsked, DelightedEditAsked, webhook_route
 from npsbridge.sandbox.delighted.parameters import ApiError
 from npsbridge.sandbox.delighted.people_api import PeopleApi
-from npsbridge.sandbox.delighted.records import Person, SurveyRequest, SurveyResponse
+from npsbridge.sandbox.delighted.records import Person, RequestState, SurveyRequest, SurveyResponse
 from npsbridge.sandbox.delighted.responses_api import ResponsesApi
 from npsbridge.sandbox.delighted.switches import DelightedSwitches
 from npsbridge.sandbox.delighted.views import EVERYTHING, shown_news, shown_person, shown_response
@@ -138,7 +139,9 @@ class DelightedServer(SurveyLookAlike[DelightedSwitches, str, PastAnswer]):
 
     def figures(self) -> dict[str, Any]:
         """Further values of `state`."""
-        return {"survey_requests": len(self.survey_requests)}
+        requests = self.survey_requests
+        states = Counter(request.state for request in requests)
+        return {"survey_requests": len(requests), **{f"surveys_{state}": states[state] for state in RequestState}}
 
     def listings(self) -> dict[str, Listing]:
         """What can be looked at under `/__sim/`."""

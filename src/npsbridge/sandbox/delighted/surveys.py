@@ -44,10 +44,10 @@ class Surveys:
         """A person's requests, oldest first."""
         return [self._requests[request_id] for request_id in self._of_person.get(person_id, [])]
 
-    def next_scheduled_at(self, person_id: str) -> int | None:
-        """When the next survey of this person goes out."""
+    def next_scheduled_at(self, person_id: str, *, now: float) -> int | None:
+        """When the next survey of this person goes out, as the account shows it."""
         pending = [request.scheduled_at for request in self.of_person(person_id) if _is_pending(request)]
-        return min(pending, default=None)
+        return min((at for at in pending if at > now or self.switches.due_is_shown), default=None)
 
     def ask(
         self,

@@ -44,6 +44,8 @@ class DelightedSwitches(AccountSwitches, frozen=True, kw_only=True, forbid_unkno
     """Whether a person can have two pending survey requests; otherwise the newer replaces the older."""
     sending_takes: Seconds = 0.0
     """Seconds from the scheduled time until the survey is out and `last_sent_at` moves."""
+    due_is_shown: bool = True
+    """Whether `next_survey_scheduled_at` shows a survey until it is out, or only until its time has come."""
     deletion_takes: Seconds = 0.0
     """Seconds until a deleted person is gone; the vendor answers 202 and deletes later."""
 

@@ -23,7 +23,7 @@ def shown_person(account: Account, person: Person) -> dict[str, Any]:
         "phone_number": person.phone_number,
         "last_sent_at": person.last_sent_at,
         "last_responded_at": person.last_responded_at,
-        "next_survey_scheduled_at": account.surveys.next_scheduled_at(person.id),
+        "next_survey_scheduled_at": account.surveys.next_scheduled_at(person.id, now=account.now()),
     }
 
 

@@ -63,9 +63,11 @@ class Account(AccountState[RetentlySwitches, News]):
         super().__init__(switches, **surroundings)
         self._numbers = itertools.count(1)
         self._hidden: list[tuple[float, str]] = []
+        self._unlisted: list[tuple[float, str]] = []
         self.customers: dict[str, Customer] = {}
         self.by_email: dict[str, str] = {}
         self.suppressed: set[str] = set()
+        self.bounced: set[str] = set()
         self.campaigns: dict[str, Campaign] = {}
         self.requests: list[SurveyRequest] = []
         self.outbox: dict[str, SentSurvey] = {}
@@ -84,6 +86,9 @@ class Account(AccountState[RetentlySwitches, News]):
             _, row_id = heapq.heappop(self._hidden)
             if row_id in self.feedback:
                 self.feedback_line.add(self.feedback[row_id].created_ms, row_id)
+        while self._unlisted and self._unlisted[0][0] <= self.now():
+            _, row_id = heapq.heappop(self._unlisted)
+            self.outbox_line.add(self.outbox[row_id].sent_ms, row_id)
 
     def visible(self, feedback_id: str) -> Feedback | None:
         """An answer by its id, if it can be seen already."""
@@ -140,8 +145,8 @@ class Account(AccountState[RetentlySwitches, News]):
 
     # --- surveys --------------------------------------------------------------------------------------------------
 
-    def ask_survey(self, email: str, campaign_id: str, *, delay_days: float = 0.0) -> SentSurvey | None:
-        """Ask for a survey; whether it is sent is decided by campaign and customer, and not told to who asks."""
+    def ask_survey(self, email: str, campaign_id: str, *, delay_days: float = 0.0) -> SurveyRequest:
+        """Ask for a survey; whether it is sent is decided by campaign and customer."""
         refusal = self._refusal(email, self.campaigns.get(campaign_id))
         request = SurveyRequest(
             email=email,
@@ -151,7 +156,10 @@ class Account(AccountState[RetentlySwitches, News]):
             refused_because=refusal,
         )
         self.requests.append(request)
-        return None if refusal else self.send(email, campaign_id, at_ms=request.asked_ms + int(delay_days * DAY_MS))
+        if refusal is None:
+            at_ms = request.asked_ms + int(delay_days * DAY_MS)
+            self.send(email, campaign_id, at_ms=at_ms, listed_after=self.switches.outbox_lag)
+        return request
 
     def _refusal(self, email: str, campaign: Campaign | None) -> str | None:
         customer = self.find_customer(email)
@@ -161,6 +169,8 @@ class Account(AccountState[RetentlySwitches, News]):
             return "opted out"
         if email.strip().lower() in self.suppressed:
             return "suppressed"
+        if email.strip().lower() in self.bounced:
+            return "bounced"
         if campaign.throttle_days and self._was_sent_since(email, self.now_ms() - campaign.throttle_days * DAY_MS):
             return "throttled"
         return "not in the sample" if self.dice.random() >= campaign.sample else None
@@ -168,8 +178,15 @@ class Account(AccountState[RetentlySwitches, News]):
     def _was_sent_since(self, email: str, since_ms: int) -> bool:
         return any(row.email == email and row.sent_ms > since_ms for row in self.outbox.values())
 
-    def send(self, email: str | None, campaign_id: str | None = None, *, at_ms: int | None = None) -> SentSurvey:
-        """A survey goes out, whoever asked for it."""
+    def send(
+        self,
+        email: str | None,
+        campaign_id: str | None = None,
+        *,
+        at_ms: int | None = None,
+        listed_after: float = 0.0,
+    ) -> SentSurvey:
+        """A survey goes out, whoever asked for it; the outbox shows it after so many seconds."""
         customer = self.find_customer(email)
         row = SentSurvey(
             id=self._id("e"),
@@ -179,13 +196,15 @@ class Account(AccountState[RetentlySwitches, News]):
             sent_ms=self.now_ms() if at_ms is None else at_ms,
         )
         self.outbox[row.id] = row
-        self.outbox_line.add(row.sent_ms, row.id)
+        heapq.heappush(self._unlisted, (self.now() + listed_after, row.id))
+        self.catch_up()
         return row
 
     def mark(self, survey_id: str, **changes: Any) -> SentSurvey:
         """Something becomes of a sent survey: `opened_ms`, `responded_ms`, `is_bounced`, `is_opted_out`."""
         row = self.outbox[survey_id] = msgspec.structs.replace(self.outbox[survey_id], **changes)
         if changes.get("is_bounced"):
+            self.bounced.add((row.email or "").strip().lower())
             self._on_news(News(event="bounced", subject=row))
         return row
 

@@ -65,7 +65,13 @@ class RetentlySwitches(AccountSwitches, frozen=True, kw_only=True, forbid_unknow
     """An unknown email in a batch of opt-outs."""
     survey_answer: Literal["top", "data"] = "top"
     """Where `success` and `status` of a survey request are."""
+    survey_rows: Literal["none", "map", "list"] = "none"
+    """Whether a survey request tells what became of each person: not at all, by email as with customers, as a list."""
+    bad_row: Literal["failed", "refused"] = "failed"
+    """What an email that is none does to a survey request: only this row fails, or all of it is refused."""
     inactive_campaign: Literal["refused", "accepted"] = "refused"
+    outbox_lag: Seconds = 0.0
+    """Surveys that were asked for appear in the outbox so many seconds late."""
 
     # --- webhooks --------------------------------------------------------------------------------------------------
     webhooks: WebhookSwitches = WebhookSwitches(attempts=1, order="reversed")

@@ -4,7 +4,7 @@ What is asked for is recorded in the account; whether a survey goes out is decid
 the public sources of Pipedream's, Composio's and other clients.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -44,7 +44,7 @@ class WritingApi:
 
     def _save(self, row: Mapping[str, Any]) -> dict[str, Any]:
         email = row.get("email")
-        if not isinstance(email, str) or "@" not in email:
+        if not isinstance(email, str) or not _is_email(email):
             return {"status": "failed", "reason": "invalid email"}
         known = self._account.find_customer(email)
         if known is not None and self._account.switches.known_customer == "exists":
@@ -74,14 +74,33 @@ class WritingApi:
         is_off = campaign is None or not campaign.is_active
         if "campaign" not in body or (is_off and self._account.switches.inactive_campaign == "refused"):
             raise ApiError(HTTPStatus.BAD_REQUEST, "The campaign is missing or inactive.")
-        for row in _subscribers(body):
-            self._save(row)
-            self._account.ask_survey(
-                str(row.get("email")), str(body["campaign"]), delay_days=float(body.get("delay") or 0)
-            )
+        rows = _subscribers(body)
+        if self._account.switches.bad_row == "refused" and not all(_is_email(row.get("email")) for row in rows):
+            raise ApiError(HTTPStatus.BAD_REQUEST, "Some of the emails are invalid.")
+        delay_days = float(body.get("delay") or 0)
+        return json_answer(self._survey_answer([self._ask(row, str(body["campaign"]), delay_days) for row in rows]))
+
+    def _ask(self, row: Mapping[str, Any], campaign_id: str, delay_days: float) -> dict[str, Any]:
+        """Ask for the survey of one person; returns what a result by row says of it."""
+        email, saved = str(row.get("email")), self._save(row)
+        if not _is_email(email):
+            return {"email": email, **saved}
+        asked = self._account.ask_survey(email, campaign_id, delay_days=delay_days)
+        if asked.refused_because is not None:
+            return {"email": email, "status": "failed", "reason": asked.refused_because}
+        return {"email": email, **saved}
+
+    def _survey_answer(self, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         told = {"success": True, "status": "queued"}
-        inside = self._account.switches.survey_answer == "data"
-        return json_answer(done(told) if inside else done(None, **told))
+        match self._account.switches.survey_rows:
+            case "map":
+                rest = {row["email"]: {name: row[name] for name in row if name != "email"} for row in results}
+                return done(rest, **told)
+            case "list":
+                return done(results, **told)
+            case "none":
+                inside = self._account.switches.survey_answer == "data"
+                return done(told) if inside else done(None, **told)
 
     async def tag(self, request: web.Request) -> web.Response:
         """Add tags to an answer, or replace them."""
@@ -132,6 +151,10 @@ def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
         fields["tags"] = tuple(_texts(row["tags"]))
     properties = [item for item in row.get("properties") or () if isinstance(item, dict) and item.get("label")]
     return {**fields, "properties": {str(item["label"]): item.get("value") for item in properties}}
+
+
+def _is_email(value: object) -> bool:
+    return isinstance(value, str) and "@" in value
 
 
 def _texts(values: object) -> list[str]:

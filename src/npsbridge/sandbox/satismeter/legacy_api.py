@@ -49,7 +49,7 @@ class LegacyApi:
     async def post_user(self, request: web.Request) -> web.Response:
         """Create or update a user, or tell of an event."""
         body = await _body(request)
-        self._check_project(body.get("project"))
+        self._check_user_credentials(body)
         if request.query.get("type") == "track" or body.get("type") == "track":
             self._project.tracks.append(body)
             return web.Response(status=HTTPStatus.NO_CONTENT)
@@ -139,6 +139,12 @@ class LegacyApi:
     def _shown_unsubscribes(self) -> web.Response:
         attributes = {"emails": self._project.unsubscribed}
         return json_answer({"data": {"id": self._project.id, "type": "project-unsubscribes", "attributes": attributes}})
+
+    def _check_user_credentials(self, body: Mapping[str, Any]) -> None:
+        if self._project.switches.users_take == "api_key":
+            self._check_project(body.get("project"))
+        elif body.get("writeKey") != self._write_key:
+            raise ApiError(HTTPStatus.UNAUTHORIZED)
 
     def _check_project(self, given: object) -> None:
         """The old API answers 401 where v3 answers 404."""

@@ -185,11 +185,15 @@ class SatisMeterServer(SurveyLookAlike[SatisMeterSwitches, str, PastAnswer]):
         switches = self.switches
         if switches.standing in _REFUSALS:
             raise ApiError(_REFUSALS[switches.standing])
-        is_insert = request.method == "POST" and request.path == "/api/responses"
         is_too_old = _is_v3(request) and switches.key_generation == "old"
-        if not is_insert and (is_too_old or key_given(request) != self.api_key):
+        if not self._has_its_key_inside(request) and (is_too_old or key_given(request) != self.api_key):
             raise ApiError(HTTPStatus.UNAUTHORIZED)
         self.limit_rate()
+
+    def _has_its_key_inside(self, request: web.Request) -> bool:
+        """Whether the write key in the body is the credential; it is looked at where the body is read."""
+        paths = {"/api/responses"} | ({"/api/users"} if self.switches.users_take == "write_key" else set())
+        return request.method == "POST" and request.path in paths
 
     def worded(self, error: ApiError, request: web.Request) -> web.Response:
         """A refusal in the words of its generation."""

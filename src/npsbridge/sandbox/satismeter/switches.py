@@ -47,6 +47,8 @@ class SatisMeterSwitches(AccountSwitches, frozen=True, kw_only=True, forbid_unkn
     """A response, or a change of it, is listed so many seconds late."""
 
     # --- people and surveys --------------------------------------------------------------------------------------
+    users_take: Literal["api_key", "write_key"] = "api_key"
+    """What users and events are let in by: older recipes put the write key into the body and send no header."""
     trait_writes: Literal["merge", "replace"] = "merge"
     upsert_status: Literal[200, 201, 204] = 200
     resurveyed_after: Seconds = 0.0

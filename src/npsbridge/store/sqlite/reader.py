@@ -67,7 +67,9 @@ class Reader:
         """The first row, or None when there is none."""
         return next(iter(await self.rows(statement, parameters)), None)
 
-    async def rows_of(self, statement: str, sought: Collection[str] | Collection[int], *fixed: str) -> list[Row]:
+    async def rows_of(
+        self, statement: str, sought: Collection[str] | Collection[int] | Collection[bytes], *fixed: str
+    ) -> list[Row]:
         """The rows for any number of values, for which `:many` stands in the statement, behind the fixed ones."""
         rows: list[Row] = []
         remaining = iter(sought)

@@ -25,6 +25,11 @@ UNROUTED: Final = """
     FROM unrouted CROSS JOIN journal ON journal.id = unrouted.journal_id
     ORDER BY unrouted.journal_id LIMIT ?
 """
+UNROUTED_ONLY: Final = """
+    SELECT id, connection, origin, journal.count, received_at, body
+    FROM unrouted CROSS JOIN journal ON journal.id = unrouted.journal_id
+    WHERE connection = ? ORDER BY unrouted.journal_id LIMIT ?
+"""
 ENTRIES: Final = """
     SELECT id, connection, origin, count, received_at, body FROM journal WHERE id IN (:many) ORDER BY id
 """
@@ -206,6 +211,7 @@ LEDGER: Final = f"""
     SELECT name, amount FROM ledger
     UNION ALL SELECT 'unrouted', coalesce(sum(count), 0) FROM unrouted
     UNION ALL SELECT 'settling', count(*) FROM responses INDEXED BY responses_settling WHERE settle_at IS NOT NULL
+    UNION ALL SELECT 'awaited', count(*) FROM awaited
     UNION ALL SELECT 'queued', count(*) FROM outbox INDEXED BY outbox_queued WHERE state = 'queued'
     UNION ALL SELECT 'waiting', count(*) FROM outbox INDEXED BY outbox_due WHERE state = 'waiting'
     UNION ALL SELECT 'inflight', count(*) FROM outbox INDEXED BY outbox_inflight WHERE state = 'inflight'

@@ -5,12 +5,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio.to_thread
+import msgspec
 
 from npsbridge.clock import Clock
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import Delivery, Identity, State
+from npsbridge.core.people import ERASED, IdKind, KnownPeople, Person, PersonId
 from npsbridge.core.ports import (
     Arrival,
+    AwaitedCall,
+    Forgotten,
     Health,
     Hinted,
     JournalEntry,
@@ -24,8 +28,9 @@ from npsbridge.core.ports import (
     Trace,
 )
 from npsbridge.store import rows
+from npsbridge.store.sqlite import calls, erasure, writes
+from npsbridge.store.sqlite import people as people_rows
 from npsbridge.store.sqlite import statements as sql
-from npsbridge.store.sqlite import writes
 from npsbridge.store.sqlite.lock import held_alone
 from npsbridge.store.sqlite.opening import is_current, make_current
 from npsbridge.store.sqlite.place import real_place, warn_of_network
@@ -36,7 +41,10 @@ from npsbridge.store.sqlite.writer import Writer, open_writer
 class SqliteStore:
     """Durable memory in one file; `npsbridge.core.ports.Store` says what is promised. Made by `open_sqlite`."""
 
-    def __init__(self, *, writer: Writer, line: Reader, view: Reader, clock: Clock, data_version: int) -> None:
+    def __init__(
+        self, path: Path, *, writer: Writer, line: Reader, view: Reader, clock: Clock, data_version: int
+    ) -> None:
+        self._path = path
         self._writer = writer
         self._line = line
         """Reads of the line from journal to delivery, which must not wait behind a listing."""
@@ -56,8 +64,10 @@ class SqliteStore:
         row = await self._line.first(sql.CHECKPOINT, (connection,))
         return row[0] if row else None
 
-    async def unrouted(self, limit: int) -> list[JournalEntry]:
+    async def unrouted(self, limit: int, *, only: str | None = None) -> list[JournalEntry]:
         """The oldest journal entries that no routing has consumed."""
+        if only is not None:
+            return [rows.journal_entry(row) for row in await self._line.rows(sql.UNROUTED_ONLY, (only, limit))]
         return [rows.journal_entry(row) for row in await self._line.rows(sql.UNROUTED, (limit,))]
 
     async def note_hints(self, connection: str, hints: Sequence[str], *, heard_at: int) -> None:
@@ -84,7 +94,9 @@ class SqliteStore:
         return Recall(
             responses={remembered.response.id: remembered for remembered in known},
             newest=dict(newest),
-            identities={row[0]: rows.identity(row) for row in identities},
+            identities={row[0]: rows.identity(row) for row in identities}
+            | await people_rows.identities(self._line, emails),
+            erased=await self._erased(emails),
         )
 
     async def settled_responses(self, *, now: int, limit: int) -> list[RememberedResponse]:
@@ -109,6 +121,54 @@ class SqliteStore:
     async def learn(self, identities: Sequence[Identity]) -> None:
         """Remember which ids belong to an email; who has none cannot be remembered by it."""
         await self._writer.run(lambda database: writes.learn_all(database, identities))
+
+    # --- calls ----------------------------------------------------------------------------------------------------
+
+    async def seen(self, message_ids: Collection[str]) -> set[str]:
+        """Those of some calls' messageIds that came before."""
+        return await calls.seen(self._line, message_ids)
+
+    async def said(self, persons: Collection[str]) -> dict[tuple[str, str], bytes]:
+        """What each vendor was last told of these persons, as fingerprints."""
+        return await calls.said(self._line, persons)
+
+    async def awaited(self, persons: Collection[str]) -> list[AwaitedCall]:
+        """What waits for these persons to be identified."""
+        return await calls.awaited(self._line, persons)
+
+    async def expired_calls(self, *, now: int, limit: int) -> list[AwaitedCall]:
+        """What has waited too long."""
+        return await calls.expired(self._line, now, limit)
+
+    async def next_expiry(self) -> int | None:
+        """When the next waiting call has waited too long."""
+        return await calls.next_expiry(self._line)
+
+    # --- people ---------------------------------------------------------------------------------------------------
+
+    async def recall_people(self, ids: Collection[PersonId]) -> KnownPeople:
+        """Everyone whom these ids name, and which of their ids are suppressed."""
+        return await people_rows.recall(self._line, ids)
+
+    async def people(self, keys: Collection[str]) -> dict[str, Person]:
+        """Persons by key, also by one that leads to an older person."""
+        return await people_rows.by_keys(self._line, keys)
+
+    async def _erased(self, emails: Collection[str]) -> frozenset[str]:
+        """Those of the emails whose persons were erased."""
+        found = await people_rows.suppressed(self._line, [PersonId(IdKind.EMAIL, email) for email in emails])
+        return frozenset(one.value for one, reason in found.items() if reason == ERASED)
+
+    async def suppress(self, ids: Collection[PersonId], *, because: str) -> None:
+        """From now on nobody may survey whom these ids name."""
+        await self._writer.run(lambda database: people_rows.suppress(database, ids, because))
+
+    async def forget(self, person_id: PersonId) -> Forgotten:
+        """Erase all that is held of whom an id names."""
+        found = await anyio.to_thread.run_sync(erasure.look_for, self._path, person_id)
+        forgotten = await self._writer.run(lambda database: erasure.erase_all(database, person_id, found))
+        is_overwritten = await anyio.to_thread.run_sync(erasure.fold_in, self._path)
+        return msgspec.structs.replace(forgotten, is_overwritten=is_overwritten)
 
     # --- outbox ---------------------------------------------------------------------------------------------------
 
@@ -251,4 +311,4 @@ async def open_sqlite(path: Path, *, clock: Clock, exclusive: bool) -> AsyncIter
         line = await stack.enter_async_context(open_reader(real))
         view = await stack.enter_async_context(open_reader(real))
         version = await writer.run(writes.data_version)
-        yield SqliteStore(writer=writer, line=line, view=view, clock=clock, data_version=version)
+        yield SqliteStore(real, writer=writer, line=line, view=view, clock=clock, data_version=version)

@@ -143,7 +143,102 @@ HINTS: Upgrade = (
     "CREATE UNIQUE INDEX hints_once ON hints (hint, connection)",
 )
 
-UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS)
+PEOPLE: Upgrade = (
+    # The number tells who is older; the key of a person is made of it.
+    """
+    CREATE TABLE persons (
+        number INTEGER PRIMARY KEY,
+        email TEXT,
+        content BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX persons_email ON persons (email) WHERE email IS NOT NULL",
+    """
+    CREATE TABLE person_ids (
+        kind TEXT NOT NULL CHECK (kind = 'user_id' OR kind = 'anonymous_id' OR kind = 'email'),
+        value TEXT NOT NULL,
+        number INTEGER NOT NULL REFERENCES persons (number) ON DELETE CASCADE,
+        PRIMARY KEY (kind, value)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX person_ids_number ON person_ids (number)",
+    """
+    CREATE TABLE redirects (
+        newer INTEGER PRIMARY KEY,
+        number INTEGER NOT NULL REFERENCES persons (number) ON DELETE CASCADE
+    ) STRICT
+    """,
+    "CREATE INDEX redirects_number ON redirects (number)",
+    "INSERT INTO numbers (name, last) VALUES ('persons', 0)",
+    # What stays of an erased person must recognise them and tell nobody else who they were: a digest under a key that
+    # is drawn here, once for each store, by SQLite's own generator.
+    "CREATE TABLE suppressions (digest TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE digest_key (key BLOB NOT NULL) STRICT",
+    "INSERT INTO digest_key (key) VALUES (randomblob(32))",
+    # Only deliveries to survey platforms are in it: by the key of a person they are found again when that key changes.
+    "CREATE INDEX outbox_person ON outbox (person) WHERE person GLOB 'person:*'",
+)
+
+CALLS: Upgrade = (
+    # Calls of SDKs are an origin of their own; SQLite changes a check only by making the table anew.
+    """
+    CREATE TABLE journal_with_calls (
+        id INTEGER PRIMARY KEY,
+        connection TEXT NOT NULL,
+        origin TEXT NOT NULL
+            CHECK (origin = 'backfill' OR origin = 'poll' OR origin = 'webhook' OR origin = 'import' OR origin = 'sdk'),
+        count INTEGER NOT NULL CHECK (count >= 0),
+        received_at INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO journal_with_calls SELECT id, connection, origin, count, received_at, body FROM journal",
+    "CREATE TABLE unrouted_before (journal_id INTEGER, count INTEGER)",
+    "INSERT INTO unrouted_before SELECT journal_id, count FROM unrouted",
+    "DROP TABLE unrouted",
+    "DROP TABLE journal",
+    "ALTER TABLE journal_with_calls RENAME TO journal",
+    """
+    CREATE TABLE unrouted (
+        journal_id INTEGER PRIMARY KEY REFERENCES journal (id),
+        count INTEGER NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO unrouted (journal_id, count) SELECT journal_id, count FROM unrouted_before",
+    "DROP TABLE unrouted_before",
+    # messageIds of calls by digest, as far back as the journal goes; numbered, so that the oldest are found at once.
+    """
+    CREATE TABLE seen (
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        seen_at INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE said (
+        person TEXT NOT NULL,
+        connection TEXT NOT NULL,
+        fingerprint BLOB NOT NULL,
+        PRIMARY KEY (person, connection)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE awaited (
+        id INTEGER PRIMARY KEY,
+        connection TEXT NOT NULL,
+        person TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        call BLOB NOT NULL,
+        UNIQUE (message_id, connection)
+    ) STRICT
+    """,
+    "CREATE INDEX awaited_person ON awaited (person)",
+    "CREATE INDEX awaited_expiry ON awaited (expires_at)",
+)
+
+UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS, PEOPLE, CALLS)
 """The n-th one leads from version n-1 to version n."""
 
 

@@ -5,7 +5,7 @@ A function may run again after a rollback, and changes nothing but the database.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from npsbridge.core.model import Identity, PlannedDelivery, State
 from npsbridge.core.ports import Arrival, Health, Retention, Routing, Settlement, Shelved
 from npsbridge.store import ledger, rows
+from npsbridge.store.sqlite import calls, people
 from npsbridge.store.sqlite import statements as sql
 
 PURGED_ENTRIES: Final = 50
@@ -56,13 +57,32 @@ def _is_news(database: sqlite3.Connection, routing: Routing) -> bool:
 
 def _apply(database: sqlite3.Connection, routing: Routing, now: int) -> ledger.Entries:
     source = routing.journal_id
+    gone = people.keep(database, routing.people)
     database.executemany(sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
     database.executemany(sql.NOTE_NEWEST, routing.newest.items())
-    owed = [planned for planned in routing.deliveries if planned.filtered_because is None]
-    unsent = [planned for planned in routing.deliveries if planned.filtered_because is not None]
-    stored, filtered = (_keep(database, planned, source, now) for planned in (owed, unsent))
-    shelved = sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved)
-    return ledger.routed(routing, stored=stored + filtered, filtered=filtered, shelved=shelved)
+    stored = {state: _keep(database, some, source, now) for state, some in _by_fate(routing, gone).items()}
+    people.rekey(database, routing.people, gone)
+    return ledger.routed(
+        routing,
+        stored=stored,
+        waiting=calls.keep(database, routing, gone=gone, now=now),
+        shelved=sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved),
+        erased=sum(person in gone for person in _people_of(routing)),
+    )
+
+
+def _people_of(routing: Routing) -> list[str]:
+    """Whom each part of a routing is about."""
+    return [*(one.person for one in routing.deliveries), *(one.person for one in routing.awaited)]
+
+
+def _by_fate(routing: Routing, gone: Collection[str]) -> dict[State, list[PlannedDelivery]]:
+    """The deliveries of a routing by what they are from the start: owed, or not to be sent at all."""
+    sorted_out: dict[State, list[PlannedDelivery]] = {State.QUEUED: [], State.FILTERED: [], State.EXPIRED: []}
+    for one in routing.deliveries:
+        if one.person not in gone:
+            sorted_out[rows.fate(one)].append(one)
+    return sorted_out
 
 
 def _keep(database: sqlite3.Connection, deliveries: Sequence[PlannedDelivery], source: int | None, now: int) -> int:
@@ -137,7 +157,8 @@ def purge_some(database: sqlite3.Connection, retention: Retention, now: int) -> 
         kept = retention.dead if state in {State.DEAD, State.EXPIRED} else retention.delivered
         finished = {"state": state.value, "before": now - int(kept * 1000), "limit": PURGED_DELIVERIES}
         deleted += database.execute(sql.PURGE_OUTBOX, finished).rowcount
-    return deleted
+    before = now - int(retention.journal * 1000)
+    return deleted + calls.purge(database, before=before, limit=PURGED_DELIVERIES)
 
 
 def fill_and_empty(database: sqlite3.Connection) -> None:

@@ -16,6 +16,7 @@ class DelightedAccount(LookAlikeAccount):
 
     def __init__(self, now: Now) -> None:
         self.server: DelightedServer = DelightedServer(now=now)
+        self.server.change_switches(self.switches)
 
     def answer(self, given: Answered) -> str:
         at = int(given.at)

@@ -1,6 +1,6 @@
 """What the accounts at the sandbox's look-alikes share, whichever the vendor."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from contract.platforms.account import Account
 from npsbridge.sandbox.account_server import SurveyLookAlike
@@ -10,6 +10,8 @@ class LookAlikeAccount(Account):
     """An account at a look-alike of `npsbridge.sandbox`."""
 
     server: SurveyLookAlike[Any, Any, Any]
+    switches: ClassVar[dict[str, Any]] = {}
+    """What is different from how the look-alike behaves by itself."""
 
     @property
     def token(self) -> str | None:

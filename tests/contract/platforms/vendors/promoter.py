@@ -21,7 +21,7 @@ class PromoterAccount(LookAlikeAccount):
 
     def __init__(self, now: Now) -> None:
         self.server: PromoterServer = PromoterServer(now=now)
-        self.server.change_switches({"page_size": self.page_size})
+        self.server.change_switches({"page_size": self.page_size, **self.switches})
 
     def answer(self, given: Answered) -> str:
         at = int(given.at)

@@ -18,7 +18,7 @@ class RetentlyAccount(LookAlikeAccount):
     def __init__(self, now: Now) -> None:
         self.server: RetentlyServer = RetentlyServer(now=now)
         # The daemon asks for 100 rows a page.
-        self.server.change_switches({"rate_limit": None, "short_by": 100 - self.page_size})
+        self.server.change_switches({"rate_limit": None, "short_by": 100 - self.page_size, **self.switches})
 
     def answer(self, given: Answered) -> str:
         at = int(given.at * 1000)

@@ -17,7 +17,7 @@ class SatisMeterAccount(LookAlikeAccount):
 
     def __init__(self, now: Now) -> None:
         self.server: SatisMeterServer = SatisMeterServer(now=now)
-        self.server.change_switches({"longest_page": self.page_size})
+        self.server.change_switches({"longest_page": self.page_size, **self.switches})
 
     def answer(self, given: Answered) -> str:
         return self.server.answer(given.email, given.score, comment=given.comment, created_at=given.at)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,13 +12,17 @@ import pytest
 from end_to_end.virtual_time import VirtualTime
 from npsbridge.cli import demo
 from npsbridge.cli.demo import Disagreement, perform
-from npsbridge.cli.demo.script import Unheard
 from npsbridge.cli.demo.stage import Pace, Stage, open_stage
+from npsbridge.cli.demo.titles import TITLES
+from npsbridge.cli.demo.waiting import Unheard
 from npsbridge.clock import Clock
 from npsbridge.sandbox import Answer
-from unit.cli.commands import command, started
+from npsbridge.sandbox.heap.entries import HeapEvent
+from unit.cli.commands import started
 
 FEW = Pace(people=60)
+LONGEST = 90.0
+"""Seconds that the demo may take on a machine that is busy with other tests; it gives up before by itself."""
 OWN_SETTINGS = {"NPSBRIDGE_STORE_URL": "nonsense", "NPSBRIDGE_LISTEM": "x", "NPSBRIDGE_DELIGHTED__API_KEY": "the-real"}
 
 
@@ -49,13 +54,21 @@ async def test_the_demo_ends_with_0_when_both_ends_agree(tmp_path: Path, capsys:
 
 
 @pytest.mark.looptime
+async def test_the_demo_ends_with_all_platforms_connected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    await performed(tmp_path)
+    table = capsys.readouterr().out.partition("The platforms")[2]
+    for title in TITLES.values():
+        assert re.search(rf"^ {re.escape(title)} +(in|out) +connected ", table, re.MULTILINE), title
+
+
+@pytest.mark.looptime
 async def test_every_scene_of_the_demo_is_told_with_its_outcome(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await performed(tmp_path)
-    told = capsys.readouterr().out.partition("What is true")[0].splitlines()
+    told = capsys.readouterr().out.partition("The platforms")[0].splitlines()
     begun = [number for number, line in enumerate(told) if line.endswith(" ...")]
-    assert len(begun) == 7
+    assert len(begun) == 9
     assert all(any(line.startswith("  ") for line in told[number + 1 : number + 5]) for number in begun)
 
 
@@ -80,6 +93,24 @@ async def test_a_demo_that_keeps_running_says_where_to_look_and_ends_when_told(
     assert "/__sim/state" in shown
 
 
+@pytest.mark.parametrize("moment", ["cut_off", "start"])
+@pytest.mark.looptime
+async def test_a_demo_that_is_interrupted_between_two_lives_of_the_daemon_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def interrupt(stage: Stage) -> None:
+        going_on = getattr(stage.daemon, moment)
+
+        async def interrupted() -> None:
+            signal.raise_signal(signal.SIGTERM)
+            await going_on()
+
+        monkeypatch.setattr(stage.daemon, moment, interrupted)
+
+    meddled(monkeypatch, interrupt)
+    assert await performed(tmp_path) == 130
+
+
 @pytest.mark.looptime
 async def test_the_demo_fails_when_segment_has_heard_something_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -88,9 +119,21 @@ async def test_the_demo_fails_when_segment_has_heard_something_twice(
         stage.sandbox.segment.drop_counts["duplicate"] += 1
 
     meddled(monkeypatch, double)
-    with pytest.raises(Disagreement, match="calls doubled or refused: 0 at Delighted, 1 at Segment") as failed:
+    with pytest.raises(Disagreement, match="calls doubled or refused: 0 is true, 1 was told") as failed:
         await performed(tmp_path)
     assert failed.value.exit_code == 70
+
+
+@pytest.mark.looptime
+async def test_the_demo_fails_when_heap_holds_what_nobody_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def say(stage: Stage) -> None:
+        said_of = stage.truth.answers[0].email
+        event = HeapEvent(event="Submit Survey", identity=said_of, at=0.0, properties={}, received_at=0.0)
+        stage.sandbox.heap.stored.track(event, stage.sandbox.heap.switches)
+
+    meddled(monkeypatch, say)
+    with pytest.raises(Disagreement, match="Heap: events: "):
+        await performed(tmp_path)
 
 
 @pytest.mark.looptime
@@ -110,10 +153,14 @@ def traces(folder: Path) -> list[str]:
 
 @pytest.mark.slow
 async def test_the_demo_of_the_newcomer_ends_by_itself_with_0_and_leaves_nothing(tmp_path: Path) -> None:
-    ended = await command("demo", environ={"TMPDIR": str(tmp_path), **OWN_SETTINGS})
-    assert ended.code == 0, ended.err
-    assert "NPS" in ended.out
-    assert "DIFFERS" not in ended.out
+    async with (
+        started("demo", environ={"TMPDIR": str(tmp_path), **OWN_SETTINGS}) as playing,
+        asyncio.timeout(LONGEST),
+    ):
+        out, err = map(bytes.decode, await playing.process.communicate())
+    assert playing.process.returncode == 0, err
+    assert "The platforms" in out
+    assert "DIFFERS" not in out
     assert traces(tmp_path) == []
 
 

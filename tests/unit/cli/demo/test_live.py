@@ -11,7 +11,8 @@ from rich.console import Console
 from npsbridge.cli.demo.live import LiveScreen, shares
 from npsbridge.cli.demo.log_tail import LogTail
 from npsbridge.cli.demo.story import Story
-from unit.cli.demo.examples import view
+from npsbridge.cli.demo.view import View
+from unit.cli.demo.examples import standing, view
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -32,14 +33,20 @@ class Encoded(io.StringIO):
 
 
 def drawn(
-    story: Story, *, width: int = 100, height: int = 40, encoding: str = "utf-8", log: LogTail | None = None
+    story: Story,
+    *,
+    width: int = 100,
+    height: int = 40,
+    encoding: str = "utf-8",
+    log: LogTail | None = None,
+    shown: View | None = None,
 ) -> str:
     """What is on the terminal after one view, without control codes, before the screen is closed."""
     terminal = Encoded(encoding)
     console = Console(file=terminal, width=width, height=height, force_terminal=True, _environ={"TERM": "xterm"})
     screen = LiveScreen(console, story, log or LogTail())
     screen.open()
-    screen.show(view())
+    screen.show(shown or view())
     text = terminal.getvalue()
     screen.close()
     return ESCAPES.sub("", text).replace("\r", "")
@@ -57,7 +64,8 @@ def test_a_view_shows_calls_nps_and_health() -> None:
     page = drawn(Story())
     assert re.search(r"Submit Survey +3 ", page)
     assert "NPS so far +25.0" in page
-    assert re.search(r"delighted pull +connected", page)
+    assert re.search(r"Delighted .* 3/4 connected", page)
+    assert re.search(r"Segment +5 connected", page)
 
 
 @pytest.mark.parametrize("width", [30, 50, 72, 200])
@@ -65,10 +73,20 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, drawn(told(3), width=width).splitlines())) <= width
 
 
-def test_a_short_terminal_shows_the_latest_of_the_story() -> None:
-    page = drawn(told(30), height=16)
+@pytest.mark.parametrize("height", [10, 16, 24])
+def test_a_short_terminal_shows_the_latest_of_the_story(height: int) -> None:
+    page = drawn(told(30), height=height)
     assert "thing 29: done" in page
     assert "thing 0: done" not in page
+
+
+def test_figures_leave_room_for_the_story() -> None:
+    assert "NPS so far" not in drawn(told(3), height=16)
+
+
+def test_what_is_in_trouble_is_said_of_its_platform() -> None:
+    page = drawn(Story(), shown=view(standings=[standing("promoter", words="away (HTTP 503)", is_away=True)]))
+    assert re.search(r"Promoter\.io .* away \(HTTP 503\)", page)
 
 
 def test_what_has_not_ended_has_no_outcome() -> None:

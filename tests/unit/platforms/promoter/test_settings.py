@@ -26,7 +26,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     settings = loaded()
     assert settings.base_url == "https://app.promoter.io/api"
     assert (settings.campaign_id, settings.list_id, settings.webhook_token, settings.surveys) == (None, None, None, [])
-    assert (settings.rate_limit, settings.rescan, settings.on_unknown) == (30, 30 * 86400, "hold")
+    assert (settings.rate_limit, settings.rescan, settings.on_unknown) == (30, 30 * 86400, "verify")
     assert (settings.backfill, settings.pull, settings.authenticates_hooks) == (True, True, False)
 
 

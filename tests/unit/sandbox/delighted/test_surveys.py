@@ -43,6 +43,23 @@ async def test_sending_may_take_a_while(delighted: DelightedServer, api: Caller,
     assert (await api.get("/people.json")).json[0]["last_sent_at"] == NEW_YEAR + 90
 
 
+@pytest.mark.parametrize(("is_shown", "shown"), [(True, NEW_YEAR), (False, None)])
+async def test_a_survey_that_is_being_sent_may_be_shown_no_more(
+    delighted: DelightedServer, api: Caller, shown: int | None, *, is_shown: bool
+) -> None:
+    delighted.change_switches({"sending_takes": 90, "due_is_shown": is_shown})
+    await api.post("/people.json", ANA)
+    [ana] = (await api.get("/people.json")).json
+    assert (ana["next_survey_scheduled_at"], ana["last_sent_at"]) == (shown, None)
+
+
+async def test_the_figures_tell_what_became_of_the_surveys(delighted: DelightedServer, api: Caller) -> None:
+    for _ in range(3):
+        await api.post("/people.json", ANA)
+    state = (await api.get(f"{delighted.origin}/__sim/state")).json
+    assert [state[f"surveys_{word}"] for word in ("sent", "throttled", "pending")] == [1, 2, 0]
+
+
 @pytest.mark.parametrize(("days", "state"), [(29, "throttled"), (30, "sent")])
 async def test_a_second_survey_within_30_days_is_dropped(
     delighted: DelightedServer, api: Caller, hands: Hands, days: int, state: str

@@ -113,6 +113,18 @@ async def test_a_track_is_204_and_kept(
     assert satismeter.project.tracks == [told]
 
 
+@pytest.mark.parametrize(("given", "status"), [({}, 401), ({"writeKey": "wrong"}, 401), (None, 204)])
+@pytest.mark.parametrize("path", ["/users", "/users?type=track"])
+async def test_users_and_events_may_be_let_in_by_the_write_key_alone(
+    satismeter: SatisMeterServer, given: dict[str, str] | None, status: int, path: str
+) -> None:
+    satismeter.change_switches({"users_take": "write_key", "upsert_status": 204})
+    key = {"writeKey": satismeter.write_key} if given is None else given
+    async with Caller(satismeter.base_url) as caller:
+        assert (await caller.post(path, {"userId": "u-1", "event": "Paid", **key})).status == status
+        assert (await caller.get(f"/users?project={satismeter.project_id}")).status == 401
+
+
 async def test_a_user_is_deleted_by_satismeters_own_id(satismeter: SatisMeterServer, project: Caller) -> None:
     own = satismeter.add_person("ada@example.org", user_id="u-1").id
     assert (await project.delete("/users/u-1")).status == 404

@@ -1,0 +1,129 @@
+"""What became of a survey request that got no answer.
+
+Promoter.io gives a survey no id and shows none before it is answered. What can be known (API reference; help centre,
+"Survey Throttle"): an answer brings back the `request_id` of its survey, and for 24 hours after a survey its contact
+is not eligible for another, whatever the account's settings. So asking once more within that time surveys nobody
+twice, and the refusal says that the first request was heard.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from npsbridge.clock import Clock
+from npsbridge.core import reading
+from npsbridge.core.model import Delivery
+from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Paused, Retired, RetryLater, Unknown
+from npsbridge.errors import BadRecord, Gone, VendorError
+from npsbridge.net.client import HttpClient
+from npsbridge.platforms.base import Wiring
+from npsbridge.platforms.promoter.api import FeedbackApi
+from npsbridge.platforms.promoter.sending import Sending
+from npsbridge.platforms.promoter.settings import PromoterSettings, authorized
+
+LATE: Final = 300.0
+"""Seconds from the first look to the second request: the first one is over by then, wherever it hung."""
+SAFE_FOR: Final = 23 * 3600.0
+"""Seconds after its planning in which a request may be made again; an hour less than the vendor's throttle."""
+
+
+class Verifying:
+    """Asks one account about single requests."""
+
+    def __init__(self, wiring: Wiring[PromoterSettings], sending: Sending) -> None:
+        self._http: HttpClient = wiring.http
+        self._clock: Clock = wiring.clock
+        self._feedback = FeedbackApi(wiring)
+        self._sending = sending
+        self._contacts_url = f"{wiring.settings.base_url}/contacts/"
+        self._headers = authorized(wiring.settings)
+        self._first_looks: dict[int, int] = {}
+        """When each delivery was first asked about, milliseconds; after a restart the wait begins anew."""
+
+    async def verify(self, delivery: Delivery) -> Outcome:
+        """See `Forwarder.verify`. Raises nothing but cancellation."""
+        outcome = await self._look(delivery)
+        if not isinstance(outcome, RetryLater):
+            self._first_looks.pop(delivery.id, None)
+        return outcome
+
+    async def _look(self, delivery: Delivery) -> Outcome:
+        try:
+            if await self._is_answered(delivery):
+                return Delivered()
+        except Gone as error:
+            return Unknown(reason=str(error))
+        except VendorError as error:
+            return _cannot_ask(str(error))
+        return await self._retry(delivery)
+
+    async def _is_answered(self, delivery: Delivery) -> bool:
+        """Whether there is feedback with the request's id; that there is none says nothing.
+
+        One page is enough: the filters leave a handful of rows, and an account that ignores them has no proof to give.
+        """
+        request = reading.decode(delivery.body, dict[str, Any])
+        query = {"survey__contact__email": _email(request), "survey__campaign": str(request["campaign_id"])}
+        page = await self._feedback.list(2, query, may_be_missing=True)
+        wanted = request["attributes"]["request_id"]
+        return any(_request_id(row.raw) == wanted for row in (page.rows if page else []))
+
+    async def _retry(self, delivery: Delivery) -> Outcome:
+        """Ask for the survey once more, late enough and early enough."""
+        now = self._clock.now_ms()
+        if now - delivery.created_at > SAFE_FOR * 1000:
+            return Unknown(reason="no answer names the request, and it is too old to be asked for again")
+        waited = (now - self._first_looks.setdefault(delivery.id, now)) / 1000
+        if waited < LATE:
+            return _cannot_ask("the first request is given time to end", after=LATE - waited)
+        outcome = await self._sending.send(delivery)
+        return await self._heard_before(delivery, outcome) if isinstance(outcome, Declined) else _of_retry(outcome)
+
+    async def _heard_before(self, delivery: Delivery, refusal: Declined) -> Outcome:
+        """Not eligible any more: most likely because the first request was heard, if not for having unsubscribed."""
+        try:
+            return refusal if await self._has_unsubscribed(delivery) else Delivered()
+        except VendorError:
+            return Delivered()
+
+    async def _has_unsubscribed(self, delivery: Delivery) -> bool:
+        email = _email(reading.decode(delivery.body, dict[str, Any]))
+        reply = await self._http.request(
+            "GET", self._contacts_url, operation="find_contact", params={"email": email}, headers=self._headers
+        )
+        try:
+            listed = reading.decode(reply.body, dict[str, Any]).get("results")
+        except BadRecord:
+            return False
+        rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+        return any(str(row.get("email")).lower() == email and row.get("unsubscribed") is True for row in rows)
+
+
+def _of_retry(outcome: Outcome) -> Outcome:
+    """What the second request tells of the first."""
+    match outcome:
+        case RetryLater(reason=reason, after=after):
+            return _cannot_ask(reason, after=after)
+        case Paused(reason=reason):
+            return _cannot_ask(reason)
+        case Unknown(reason=reason) | Retired(reason=reason):
+            return Unknown(reason=f"the request was made once more, and that was not answered either: {reason}")
+        case _:
+            return outcome
+
+
+def _cannot_ask(reason: str, *, after: float | None = None) -> RetryLater:
+    return RetryLater(reason=reason, after=after, blame=Blame.DELIVERY)
+
+
+def _email(request: Mapping[str, Any]) -> str:
+    return str(request["contact"]["email"])
+
+
+def _request_id(feedback: bytes) -> object:
+    """What a feedback says of the request for its survey; it may be anything."""
+    try:
+        survey = reading.decode(feedback, dict[str, Any]).get("survey")
+    except BadRecord:
+        return None
+    attributes = survey.get("attributes") if isinstance(survey, dict) else None
+    return attributes.get("request_id") if isinstance(attributes, dict) else None

@@ -1,0 +1,122 @@
+"""What is kept about Segment calls in SQLite: which came before, what vendors were told, what waits for its person.
+
+The functions that write run inside one transaction of the writer, which begins and ends it.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from npsbridge.core.calls import Call
+from npsbridge.core.ports import AwaitedCall, Routing
+from npsbridge.store.sqlite.reader import Reader
+
+SEEN: Final = "SELECT digest FROM seen WHERE digest IN (:many)"
+SAID: Final = "SELECT connection, person, fingerprint FROM said WHERE person IN (:many)"
+_AWAITED: Final = "SELECT connection, person, reason, expires_at, call FROM awaited"
+AWAITED: Final = f"{_AWAITED} WHERE person IN (:many) ORDER BY id"
+EXPIRED: Final = f"{_AWAITED} INDEXED BY awaited_expiry WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?"
+NEXT_EXPIRY: Final = "SELECT min(expires_at) FROM awaited"
+
+NOTE_SEEN: Final = "INSERT INTO seen (digest, seen_at) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING"
+NOTE_SAID: Final = """
+    INSERT INTO said (person, connection, fingerprint) VALUES (?, ?, ?)
+    ON CONFLICT (person, connection) DO UPDATE SET fingerprint = excluded.fingerprint
+"""
+AWAIT: Final = """
+    INSERT INTO awaited (connection, person, message_id, reason, expires_at, call) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (message_id, connection) DO NOTHING
+"""
+AWAIT_NO_LONGER: Final = "DELETE FROM awaited WHERE connection = ? AND message_id = ?"
+# Who has turned out to be an older person takes along what waits; what vendors were told of the older one stands.
+REKEY_AWAITED: Final = "UPDATE awaited SET person = :older WHERE person = :newer"
+FORGET_SAID: Final = "DELETE FROM said WHERE person = ?"
+FORGET_AWAITED: Final = "DELETE FROM awaited WHERE person = ?"
+PURGE_SEEN: Final = """
+    DELETE FROM seen WHERE id IN (
+        SELECT id FROM (SELECT id, seen_at FROM seen ORDER BY id LIMIT :limit) WHERE seen_at <= :before
+    )
+"""
+
+_DIGEST_BYTES: Final = 16
+_encoder = msgspec.json.Encoder()
+_call = msgspec.json.Decoder(Call)
+
+
+def _digest(message_id: str) -> bytes:
+    """Short, and of one length whatever a sender makes of its messageIds."""
+    return hashlib.blake2b(message_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+async def seen(reader: Reader, message_ids: Collection[str]) -> set[str]:
+    """Those that came before."""
+    digests = {_digest(one): one for one in message_ids}
+    return {digests[found] for (found,) in await reader.rows_of(SEEN, digests)}
+
+
+async def said(reader: Reader, persons: Collection[str]) -> dict[tuple[str, str], bytes]:
+    """Fingerprints by connection and person."""
+    return {(connection, person): mark for connection, person, mark in await reader.rows_of(SAID, persons)}
+
+
+async def awaited(reader: Reader, persons: Collection[str]) -> list[AwaitedCall]:
+    """What waits for these persons."""
+    return [_awaited(row) for row in await reader.rows_of(AWAITED, persons)]
+
+
+async def expired(reader: Reader, now: int, limit: int) -> list[AwaitedCall]:
+    """What has waited too long."""
+    return [_awaited(row) for row in await reader.rows(EXPIRED, (now, limit))]
+
+
+async def next_expiry(reader: Reader) -> int | None:
+    """When the next one has."""
+    row = await reader.first(NEXT_EXPIRY)
+    return row[0] if row else None
+
+
+def _awaited(row: tuple[Any, ...]) -> AwaitedCall:
+    connection, person, reason, expires_at, call = row
+    return AwaitedCall(
+        connection=connection, person=person, reason=reason, expires_at=expires_at, call=_call.decode(call)
+    )
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+def keep(database: sqlite3.Connection, routing: Routing, *, gone: Collection[str], now: int) -> int:
+    """Make true what a routing says of its calls, but nothing of those who are gone; returns how many wait anew."""
+    database.executemany(NOTE_SEEN, [(_digest(one), now) for one in routing.seen])
+    database.executemany(AWAIT_NO_LONGER, [one.key for one in routing.no_longer_awaited])
+    told = [(person, connection, mark) for (connection, person), mark in routing.said.items() if person not in gone]
+    database.executemany(NOTE_SAID, told)
+    waiting = [_row(one) for one in routing.awaited if one.person not in gone]
+    stored = database.executemany(AWAIT, waiting).rowcount if waiting else 0
+    for newer, older in routing.people.redirects.items():
+        database.execute(REKEY_AWAITED, {"older": older, "newer": newer})
+        database.execute(FORGET_SAID, (newer,))
+    return stored
+
+
+def forget(database: sqlite3.Connection, persons: Sequence[str]) -> int:
+    """Delete what was told of persons, and what waits for them; returns how many calls waited."""
+    database.executemany(FORGET_SAID, [(person,) for person in persons])
+    return sum(database.execute(FORGET_AWAITED, (person,)).rowcount for person in persons)
+
+
+def purge(database: sqlite3.Connection, *, before: int, limit: int) -> int:
+    """Forget a bounded number of messageIds; returns how many."""
+    return database.execute(PURGE_SEEN, {"before": before, "limit": limit}).rowcount
+
+
+def _row(waiting: AwaitedCall) -> tuple[Any, ...]:
+    connection, message_id = waiting.key
+    call = _encoder.encode(waiting.call)
+    return connection, waiting.person, message_id, waiting.reason, waiting.expires_at, call

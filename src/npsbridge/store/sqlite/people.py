@@ -1,0 +1,194 @@
+"""Persons in SQLite: what is read of them for a run of calls, and what a routing makes true of them.
+
+The functions that write run inside one transaction of the writer, which begins and ends it. Knows the shape of its
+tables and none of the rules by which persons are told apart.
+"""
+
+import hashlib
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from npsbridge.core.model import Identity
+from npsbridge.core.people import (
+    IdKind,
+    KnownPeople,
+    PeopleChange,
+    Person,
+    PersonId,
+    key_of,
+    number_of,
+)
+from npsbridge.store.sqlite.reader import Reader
+
+OWNERS: Final = "SELECT kind, value, number FROM person_ids WHERE kind = ? AND value IN (:many)"
+PERSONS: Final = "SELECT number, content FROM persons WHERE number IN (:many)"
+REDIRECTED: Final = """
+    SELECT newer, content FROM redirects JOIN persons USING (number) WHERE newer IN (:many)
+"""
+SUPPRESSED: Final = "SELECT digest, reason FROM suppressions WHERE digest IN (:many)"
+COUNTER: Final = "SELECT last FROM numbers WHERE name = 'persons'"
+DIGEST_KEY: Final = "SELECT key FROM digest_key"
+BY_EMAIL: Final = """
+    SELECT value, content FROM person_ids JOIN persons USING (number) WHERE kind = 'email' AND value IN (:many)
+"""
+
+NOTE_COUNTER: Final = "UPDATE numbers SET last = max(last, ?) WHERE name = 'persons'"
+KEEP: Final = """
+    INSERT INTO persons (number, email, content) VALUES (?, ?, ?)
+    ON CONFLICT (number) DO UPDATE SET email = excluded.email, content = excluded.content
+"""
+ASSIGN: Final = """
+    INSERT INTO person_ids (kind, value, number) VALUES (?, ?, ?)
+    ON CONFLICT (kind, value) DO UPDATE SET number = excluded.number
+"""
+# What leads to the newer one leads to the older from then on; a newer one that was never stored has nothing to move.
+REDIRECT: Final = (
+    "UPDATE person_ids SET number = :older WHERE number = :newer",
+    "UPDATE redirects SET number = :older WHERE number = :newer",
+    "INSERT INTO redirects (newer, number) VALUES (:newer, :older) ON CONFLICT (newer) DO NOTHING",
+    "DELETE FROM persons WHERE number = :newer",
+)
+REKEY: Final = """
+    UPDATE outbox INDEXED BY outbox_person SET person = :older WHERE person = :newer AND person GLOB 'person:*'
+"""
+EXISTS: Final = "SELECT 1 FROM persons WHERE number = ?"
+SUPPRESS: Final = """
+    INSERT INTO suppressions (digest, reason) VALUES (?, ?)
+    ON CONFLICT (digest) DO UPDATE SET reason = excluded.reason WHERE reason <> 'erased'
+"""
+IS_ERASED: Final = "SELECT 1 FROM suppressions WHERE digest = ? AND reason = 'erased'"
+DELETE: Final = "DELETE FROM persons WHERE number = ?"
+
+_DIGEST_BYTES: Final = 16
+_encoder = msgspec.json.Encoder()
+_person = msgspec.json.Decoder(Person)
+
+
+def digest(key: bytes, one: PersonId) -> str:
+    """What stands for an id that must not be kept: BLAKE2b under the store's own key."""
+    said = f"{one.kind.value}\n{one.value}".encode()
+    return hashlib.blake2b(said, key=key, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+# --- reading ----------------------------------------------------------------------------------------------------
+
+
+async def recall(reader: Reader, ids: Collection[PersonId]) -> KnownPeople:
+    """What is known of these ids."""
+    (counter,) = await reader.rows(COUNTER)
+    owners = await _owners(reader, ids)
+    persons = {number: _person.decode(content) for number, content in await reader.rows_of(PERSONS, {*owners.values()})}
+    sought = {*ids, *(one for person in persons.values() for one in _surveyed_by(person))}
+    return KnownPeople(
+        persons={person.key: person for person in persons.values()},
+        owners={one: key_of(number) for one, number in owners.items() if number in persons},
+        suppressed=await suppressed(reader, sought),
+        next_number=counter[0] + 1,
+    )
+
+
+async def _owners(reader: Reader, ids: Collection[PersonId]) -> dict[PersonId, int]:
+    by_kind = defaultdict[IdKind, list[str]](list)
+    for one in ids:
+        by_kind[one.kind].append(one.value)
+    rows = [row for kind, values in by_kind.items() for row in await reader.rows_of(OWNERS, values, kind.value)]
+    return {PersonId(IdKind(kind), value): number for kind, value, number in rows}
+
+
+def _surveyed_by(person: Person) -> list[PersonId]:
+    """The ids that a suppression of the person may stand under."""
+    mailbox = [PersonId(IdKind.EMAIL, person.email)] if person.email else []
+    return [*(PersonId(IdKind.USER, user_id) for user_id in person.user_ids), *mailbox]
+
+
+async def suppressed(reader: Reader, ids: Collection[PersonId]) -> dict[PersonId, str]:
+    """Why these ids may not be surveyed; those that may are left out."""
+    if not ids:
+        return {}
+    ((key,),) = await reader.rows(DIGEST_KEY)
+    digests = {digest(key, one): one for one in ids}
+    return {digests[found]: reason for found, reason in await reader.rows_of(SUPPRESSED, digests)}
+
+
+async def by_keys(reader: Reader, keys: Collection[str]) -> dict[str, Person]:
+    """Persons by key, also by one that leads to an older person."""
+    numbers = [number_of(key) for key in keys]
+    rows = [*await reader.rows_of(PERSONS, numbers), *await reader.rows_of(REDIRECTED, numbers)]
+    return {key_of(number): _person.decode(content) for number, content in rows}
+
+
+async def identities(reader: Reader, emails: Collection[str]) -> dict[str, Identity]:
+    """The ids to report under, by the email that finds the person."""
+    rows = await reader.rows_of(BY_EMAIL, emails)
+    return {email: msgspec.structs.replace(_person.decode(content).identity, email=email) for email, content in rows}
+
+
+# --- writing ----------------------------------------------------------------------------------------------------
+
+
+def keep(database: sqlite3.Connection, change: PeopleChange) -> frozenset[str]:
+    """Make a change true, but for persons of whom somebody was erased since it was decided; returns their keys.
+
+    What is there of others under those keys stays as it was before the calls of the change.
+    """
+    if not (change.persons or change.owners or change.redirects):
+        return frozenset()
+    gone = _erased_meanwhile(database, change)
+    database.execute(NOTE_COUNTER, (change.next_number - 1,))
+    database.executemany(KEEP, [_row(person) for person in change.persons if person.key not in gone])
+    for newer, older in change.redirects.items():
+        if older not in gone:
+            numbers = {"newer": number_of(newer), "older": number_of(older)}
+            for statement in REDIRECT:
+                database.execute(statement, numbers)
+    assigned = [(*one, number_of(key)) for one, key in change.owners.items() if key not in gone]
+    database.executemany(ASSIGN, assigned)
+    return gone
+
+
+def _row(person: Person) -> tuple[Any, ...]:
+    # Why somebody is suppressed follows from other rows, and is read from them.
+    content = _encoder.encode(msgspec.structs.replace(person, suppressed_because=None))
+    return (number_of(person.key), person.email, content)
+
+
+def rekey(database: sqlite3.Connection, change: PeopleChange, gone: Collection[str]) -> None:
+    """Owe under the older key what was owed under the newer, so that it keeps its place among the rest."""
+    moved = [{"newer": newer, "older": older} for newer, older in change.redirects.items() if older not in gone]
+    database.executemany(REKEY, moved)
+
+
+def _erased_meanwhile(database: sqlite3.Connection, change: PeopleChange) -> frozenset[str]:
+    """The keys of a change whose persons are there no more, or would get an id that has been erased."""
+    last = database.execute(COUNTER).fetchone()[0]
+    keys = {*(person.key for person in change.persons), *change.owners.values(), *change.redirects.values()}
+    stored = [key for key in keys if number_of(key) <= last]
+    vanished = {key for key in stored if database.execute(EXISTS, (number_of(key),)).fetchone() is None}
+    return frozenset(vanished | _with_erased_ids(database, change))
+
+
+def _with_erased_ids(database: sqlite3.Connection, change: PeopleChange) -> set[str]:
+    key = digest_key(database)
+    users = {person.key for person in change.persons if person.user_id}
+    return {
+        owner
+        for one, owner in change.owners.items()
+        # A user on the device of somebody who was erased is somebody else.
+        if not (one.kind is IdKind.ANONYMOUS and owner in users)
+        and database.execute(IS_ERASED, (digest(key, one),)).fetchone() is not None
+    }
+
+
+def digest_key(database: sqlite3.Connection) -> bytes:
+    """The store's own key for digests."""
+    return bytes(database.execute(DIGEST_KEY).fetchone()[0])
+
+
+def suppress(database: sqlite3.Connection, ids: Iterable[PersonId], because: str) -> None:
+    """Note why these ids may not be surveyed."""
+    key = digest_key(database)
+    database.executemany(SUPPRESS, [(digest(key, one), because) for one in ids])
