@@ -31,6 +31,8 @@ AHEAD: Final = timedelta(hours=1)
 _SIXTY_FOUR_BITS: Final = 2**63
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 _TEXT: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_AS_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_ALL_BUT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"{}[]")
 _DIGEST_PREFIX: Final = "digest-"
 _DIGEST_CHARACTERS: Final = 40
 _OUTSIDE_THE_DIGEST: Final = ("sentAt", "receivedAt", "messageId", "message_id", "type", "_metadata")
@@ -113,7 +115,7 @@ def _shared(envelope: Envelope, body: bytes, received_at: datetime) -> _Shared:
         type=envelope.type,
         received_at=received_at,
         sent_at=_instant(envelope.sent_at),
-        traits=context.traits or {},
+        traits=_bounded(context.traits or {}),
         library=context.library,
         integrations=_of_batch("/integrations", envelope.integrations, dict[str, Any]) or {},
         has_long_numbers=_LONG_NUMBER.search(body) is not None,
@@ -124,6 +126,7 @@ def _of_batch(pointer: str, raw: Raw | UnsetType, kind: Any) -> Any:
     if raw is UNSET:
         return None
     try:
+        _check_depth(bytes(raw))
         return decode(bytes(raw), kind | None)
     except BadRecord as error:
         raise BadRecord(pointer + error.pointer, f"{error.reason} (of the whole batch)") from error
@@ -146,11 +149,13 @@ def _check_depth(raw: bytes) -> None:
 
 
 def _depth(raw: bytes) -> int:
-    depth = deepest = 0
-    for byte in _TEXT.sub(b"", raw):
-        depth += (byte in b"{[") - (byte in b"}]")
-        deepest = max(deepest, depth)
-    return deepest
+    """How deep it is nested, or more than DEEPEST: how often the innermost brackets can be taken away."""
+    brackets = _TEXT.sub(b"", raw).translate(_AS_SQUARE, _ALL_BUT_BRACKETS)
+    depth = 0
+    while brackets and depth <= DEEPEST:
+        brackets = brackets.replace(b"[]", b"")
+        depth += 1
+    return depth
 
 
 def _item(raw: bytes, shared: _Shared) -> _Item:

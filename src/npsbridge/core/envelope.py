@@ -25,6 +25,9 @@ passed that gate, and has grown since."""
 MOST_CALLS: Final = 10_000
 """Calls in one request; Segment drops what is beyond 2,500, its Webhooks destination sends 4,000 at most."""
 
+MOST_SHARED: Final = 16 * 1024 * 1024
+"""Bytes of what a batch says of all its calls, times their number: each is read as if it said it itself."""
+
 _BYTES_PER_COMMA: Final = 8
 """Honest calls have more, on average. What is divided more finely would be millions of objects before it is counted."""
 _SMALL: Final = 1_000_000
@@ -103,6 +106,7 @@ def unwrap(raw: bytes, *, type_in_path: str | None = None) -> Unwrapped:
     key = request.write_key if isinstance(request.write_key, str) else None
     if request.batch is UNSET:
         return Unwrapped(envelope=_envelope([Raw(text)], CallSource.SDK, type_in_path), write_key=key, is_single=True)
+    _check_shared(request, len(request.batch))
     envelope = msgspec.structs.replace(
         _envelope(request.batch, CallSource.SDK, type_in_path),
         sent_at=request.sent_at,
@@ -110,6 +114,12 @@ def unwrap(raw: bytes, *, type_in_path: str | None = None) -> Unwrapped:
         integrations=request.integrations,
     )
     return Unwrapped(envelope=envelope, write_key=key, is_single=False)
+
+
+def _check_shared(request: _Request, calls: int) -> None:
+    for name, raw in (("context", request.context), ("integrations", request.integrations)):
+        if raw is not UNSET and len(bytes(raw)) * calls > MOST_SHARED:
+            raise BadRecord(f"/{name}", f"is too large to stand for {calls} calls")
 
 
 def unwrap_webhook(raw: bytes) -> Envelope:

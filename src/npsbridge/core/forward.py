@@ -44,12 +44,15 @@ def too_old(call: Call, *, received_at: datetime, most: float) -> str | None:
 def switched_off(integrations: Mapping[str, Any], label: str) -> bool:
     """Whether the sender does not want this destination to have the call (Segment's Spec, "Selecting destinations").
 
-    A destination's own entry goes before `All`; an entry that is an object holds options, and means yes.
+    A destination's own entry goes before `All`; an entry that is an object holds options, and means yes. `Promoter` and
+    `Promoter.io` are the same.
     """
-    named = next((value for name, value in integrations.items() if name.casefold() == label.casefold()), None)
-    if named is None:
-        named = next((value for name, value in integrations.items() if name.casefold() == "all"), None)
-    return named is False
+    wishes = {_plain(name): value for name, value in integrations.items() if value is not None}
+    return wishes.get(_plain(label), wishes.get("all")) is False
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().removesuffix(".io")
 
 
 def forward_id(call: Call, kind: str) -> str:
@@ -60,9 +63,14 @@ def forward_id(call: Call, kind: str) -> str:
 
 
 def came_back(person: Person) -> dict[str, str]:
-    """The properties by which an answer finds its way home (contract §5)."""
-    ids = {"segment_user_id": person.user_id, "segment_anonymous_id": next(reversed(person.anonymous_ids), None)}
-    return {name: value for name, value in ids.items() if value}
+    """The property by which an answer finds its way home (contract §5).
+
+    An anonymousId only of somebody without a userId: a person has a new one on each device, and whoever told vendors of
+    it would tell them of the same person again and again.
+    """
+    if person.user_id:
+        return {"segment_user_id": person.user_id}
+    return {"segment_anonymous_id": person.anonymous_ids[-1]} if person.anonymous_ids else {}
 
 
 def superseded(deliveries: Sequence[Delivery]) -> set[int]:

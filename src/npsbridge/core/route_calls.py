@@ -18,7 +18,7 @@ from npsbridge.core.envelope import INGEST
 from npsbridge.core.forward import IDENTIFY, SURVEY, forward_id, switched_off, too_old
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import PlannedDelivery, Record
-from npsbridge.core.people import IdKind, KnownPeople, Person, PersonId
+from npsbridge.core.people import ERASED, IdKind, KnownPeople, Person, PersonId
 from npsbridge.core.ports import Awaited, AwaitedCall, Forwarder, JournalEntry, Routing, Shelved
 from npsbridge.core.recognise import People, ids_of
 from npsbridge.errors import BadRecord
@@ -64,7 +64,13 @@ def calls_of(entries: Iterable[ReadEntry]) -> list[Call]:
 
 def people_of(calls: Iterable[Call]) -> set[PersonId]:
     """The ids that have to be recalled."""
-    return {person_id for call in calls for person_id in ids_of(call)}
+    return {person_id for call in calls for person_id in (*ids_of(call), *_mailboxes(call))}
+
+
+def _mailboxes(call: Call) -> list[PersonId]:
+    """Where a survey may go that a call asks for; a userId may be an email."""
+    found = {normalised_email(address) for address in (call.email, call.user_id)}
+    return [PersonId(IdKind.EMAIL, address) for address in sorted(filter(None, found))]
 
 
 def deletions(calls: Iterable[Call]) -> list[PersonId]:
@@ -142,7 +148,7 @@ class _CallDesk:
     def _learn(self, call: Call, received_at: int) -> None:
         recognition = self._people.absorb(call)
         person = recognition.person
-        if recognition.is_erased or self._is_for_erased(call):
+        if recognition.is_erased or self._why_suppressed(call) == ERASED:
             self._pile.erased += 1
         elif person is None:
             self._pile.filtered += 1
@@ -151,10 +157,10 @@ class _CallDesk:
             if person != recognition.before:
                 self._release(person)
 
-    def _is_for_erased(self, call: Call) -> bool:
-        """Whether a survey would go to a mailbox whose owner was erased, although the call is about another person."""
-        mailbox = normalised_email(call.email)
-        return mailbox is not None and self._people.why_suppressed(mailbox) == "erased"
+    def _why_suppressed(self, call: Call) -> str | None:
+        """Why nobody may write to a mailbox that a call names, although the call may be about another person."""
+        reasons = (self._people.why_suppressed(mailbox.value) for mailbox in _mailboxes(call))
+        return next(filter(None, reasons), None)
 
     # --- what is owed -----------------------------------------------------------------------------------------------
 
@@ -166,6 +172,8 @@ class _CallDesk:
                 continue
             plan = self._plan(forwarder, call, person)
             late = too_old(call, received_at=datetime.fromtimestamp(received_at / 1000, UTC), most=self._max_age)
+            if because := self._why_suppressed(call):
+                plan = [_unsolicited(one, because) for one in plan] if isinstance(plan, list) else plan
             if isinstance(plan, Awaited):
                 parts += self._await(forwarder, call, person, plan.reason, late)
             else:
@@ -271,6 +279,12 @@ class _Pile:
 
 
 # --- what is decided against ------------------------------------------------------------------------------------
+
+
+def _unsolicited(planned: PlannedDelivery, because: str) -> PlannedDelivery:
+    if planned.kind != SURVEY or planned.filtered_because:
+        return planned
+    return msgspec.structs.replace(planned, filtered_because=f"nobody may survey this address: {because}", body=b"{}")
 
 
 def _late(planned: PlannedDelivery, reason: str) -> PlannedDelivery:

@@ -127,6 +127,10 @@ def next_pace(pace: Pace, outcomes: Sequence[Outcome], *, limit: int, jitter: fl
             size = max(1, len(outcomes) // 2) if blame is Blame.UNCLEAR else pace.size
             wait = backoff(failures, jitter=jitter, cap=LONGEST_BACKOFF) if after is None else after
             return Pace(size=size, failures=failures, pause=wait, verdict=Verdict.RETRYING, reason=reason)
+        case Unknown(reason=reason):
+            # What answers nothing clear may be down: each further request would only add to what is in doubt.
+            wait = backoff(failures, jitter=jitter, cap=LONGEST_BACKOFF)
+            return Pace(size=1, failures=failures, pause=wait, verdict=Verdict.RETRYING, reason=reason)
         case _:
             return Pace(size=min(limit, pace.size * 2))
 
@@ -140,5 +144,7 @@ def _gravity(outcome: Outcome) -> int:
             return 4
         case RetryLater(blame=blame):
             return {Blame.CONNECTION: 3, Blame.UNCLEAR: 2, Blame.DELIVERY: 1}[blame]
-        case Delivered() | Rejected() | Unknown() | Undone() | Declined():
+        case Unknown():
+            return 2
+        case Delivered() | Rejected() | Undone() | Declined():
             return 0

@@ -132,15 +132,15 @@ class Lane:
         return [one for one in ready if one.id not in outdated][: self._pace.size]
 
     async def _attempt(self, batch: Sequence[Delivery]) -> None:
-        outcomes = await self._deliver(batch)
-        batch, outcomes = self._without_doubts(batch, outcomes)
+        said = await self._deliver(batch)
+        batch, outcomes = self._without_doubts(batch, said)
         jitter = self._seams.jitter()
         settled = settlements(
             batch, outcomes, now=self._seams.clock.now_ms(), jitter=jitter, give_up_after=self._give_up_after
         )
         await self._record(settled)
         self._tell(batch, outcomes, settled)
-        self._pace = next_pace(self._pace, outcomes, limit=self._destination.batch_limit, jitter=jitter)
+        self._pace = next_pace(self._pace, said, limit=self._destination.batch_limit, jitter=jitter)
         await self._show(settled)
         if self._pace.verdict is not Verdict.FLOWS:
             await self._rest(max(self._pace.pause, SHORTEST_PAUSE))

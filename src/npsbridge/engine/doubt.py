@@ -12,7 +12,7 @@ from typing import Final
 from loguru import logger
 
 from npsbridge.core.model import Delivery, State
-from npsbridge.core.outcome import Declined, Delivered, Outcome, Rejected, Undone, Unknown
+from npsbridge.core.outcome import Declined, Delivered, Outcome, Rejected, RetryLater, Undone, Unknown
 from npsbridge.core.pace import backoff
 from npsbridge.core.ports import Forwarder, Settlement
 from npsbridge.core.settle import settled
@@ -118,15 +118,17 @@ class Doubts:
             case Unknown(reason=reason):
                 return _held(doubt, reason)
             case _:
-                return self._put_off(doubt, outcome.reason)
+                after = outcome.after if isinstance(outcome, RetryLater) else None
+                return self._put_off(doubt, outcome.reason, after or 0.0)
 
-    def _put_off(self, doubt: _Doubt, reason: str) -> Settlement | None:
+    def _put_off(self, doubt: _Doubt, reason: str, after: float) -> Settlement | None:
         """The vendor cannot be asked now; after a day a person has to."""
         now = self._seams.clock.monotonic()
         if now - doubt.since >= GIVE_UP_AFTER:
             return _held(doubt, reason)
         doubt.tries += 1
-        doubt.due = now + backoff(doubt.tries, jitter=self._seams.jitter(), base=FIRST_LOOK, cap=LONGEST_WAIT)
+        wait = backoff(doubt.tries, jitter=self._seams.jitter(), base=FIRST_LOOK, cap=LONGEST_WAIT)
+        doubt.due = now + max(wait, after)
         return None
 
 

@@ -99,13 +99,15 @@ async def test_somebody_erased_beforehand_is_not_kept_by_what_was_decided_before
     assert (await balanced(store)).erased == 1
 
 
-async def test_a_user_on_the_device_of_somebody_erased_is_kept(store: Store) -> None:
-    await tell(store, identify("u2", plan="team"))
-    _, change = await absorbed(store, [identify("u2", "a1")])
+async def test_what_a_user_says_on_the_device_of_somebody_erased_meanwhile_is_kept(store: Store) -> None:
+    await tell(store, identify("u2", plan="solo"))
+    _, change = await absorbed(store, [identify("u2", "a1", plan="team")])
     entry = await journaled(store)
     await store.forget(anonymous("a1"))
     await store.commit_routing([Routing(journal_id=entry, people=change, filtered=1)])
-    assert await find(store, user("u2")) is not None
+    person = await find(store, user("u2"))
+    assert person is not None
+    assert person.traits == {"plan": "team"}
 
 
 async def test_i20_no_later_reason_hides_that_somebody_was_erased(store: Store) -> None:

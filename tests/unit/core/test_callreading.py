@@ -102,6 +102,18 @@ def test_f37_nesting_has_an_end(depth: int, *, is_read: bool) -> None:
     assert is_read or (isinstance(found, BadCall) and found.reason == "is nested deeper than 64")
 
 
+def test_f37_many_brackets_side_by_side_are_no_nesting() -> None:
+    assert good({**TRACK, "properties": {"a": [[], {}] * 100}}).properties == {"a": [[], {}] * 100}
+
+
+def test_f37_the_context_of_a_batch_is_bounded_like_that_of_a_call() -> None:
+    assert good(TRACK, context={"traits": {"a": 2**64}}).traits == {"a": str(2**64)}
+    nested: list[Any] = []
+    for _ in range(70):
+        nested = [nested]
+    assert bad(TRACK, context={"traits": {"a": nested}}).pointer == "/context"
+
+
 def test_f37_brackets_in_a_text_are_no_nesting() -> None:
     note = 'say \\"[[{{' * 20
     assert good({**TRACK, "properties": {"note": note}}).properties == {"note": note}
@@ -111,6 +123,12 @@ def test_f37_numbers_beyond_64_bits_become_text_wherever_they_stand() -> None:
     large = 2**63
     call = good({**IDENTIFY, "traits": {"a": large, "b": [{"c": -large - 1}], "d": large - 1, "e": True}})
     assert call.traits == {"a": str(large), "b": [{"c": str(-large - 1)}], "d": large - 1, "e": True}
+
+
+@pytest.mark.parametrize("place", [{"properties": {"a": 2**64}}, {"context": {"traits": {"a": 2**64}}}])
+def test_f37_numbers_beyond_64_bits_become_text_in_properties_and_in_the_context(place: dict[str, Any]) -> None:
+    call = good({**TRACK, **place})
+    assert {**call.properties, **call.traits} == {"a": str(2**64)}
 
 
 def test_f37_a_lone_surrogate_becomes_a_replacement_character() -> None:
@@ -126,16 +144,18 @@ def test_i3_f37_bytes_that_are_no_utf8_cost_a_call_and_not_its_neighbour(noise: 
     assert isinstance(neighbour, Call)
 
 
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
 )
 NAMES = st.sampled_from(
     ["type", "userId", "event", "traits", "context", "properties", "timestamp", "sentAt", "messageId"]
 )
 
 
-@given(st.dictionaries(NAMES, JSON))
+@given(st.dictionaries(NAMES, JSON, max_size=5))
 def test_i3_whatever_json_an_item_is_made_of_it_gives_one_result(item: dict[str, Any]) -> None:
     assert len(read(item, TRACK)) == 2
 

@@ -123,6 +123,14 @@ def test_i17_a_batch_has_a_largest_number_of_calls(count: int, *, is_taken: bool
             unwrap(body)
 
 
+@pytest.mark.parametrize("name", ["context", "integrations"])
+def test_i17_what_stands_for_every_call_of_a_batch_must_not_make_it_huge(name: str) -> None:
+    rest = b'],"%b":{"a":"%b"}}' % (name.encode(), b"x" * 20_000)
+    assert unwrap(b'{"batch":[' + b",".join([b"{}"] * 800) + rest).envelope.batch
+    with pytest.raises(BadRecord, match=f"/{name}: is too large to stand for 1000 calls"):
+        unwrap(b'{"batch":[' + b",".join([b"{}"] * 1000) + rest)
+
+
 def test_i17_a_body_of_millions_of_crumbs_is_refused_before_it_is_read() -> None:
     with pytest.raises(BadRecord, match="too finely"):
         unwrap(b'{"batch":[' + b"1," * 1_000_000 + b"1]}")

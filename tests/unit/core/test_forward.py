@@ -97,6 +97,7 @@ def test_the_sender_can_switch_a_destination_off(integrations: dict[str, Any]) -
         {},
         {"All": True},
         {"All": None},
+        {"Delighted": None},
         {"Retently": False},
         {"Delighted": True, "All": False},
         {"Delighted": {"channel": "sms"}, "All": False},
@@ -121,8 +122,17 @@ def test_a_message_id_of_any_length_has_one_that_fits() -> None:
 
 def test_the_ids_that_bring_an_answer_home_are_those_that_are_known() -> None:
     assert came_back(Person(key="p")) == {}
-    known = Person(key="p", user_id="u1", anonymous_ids=("a1", "a2"))
-    assert came_back(known) == {"segment_user_id": "u1", "segment_anonymous_id": "a2"}
+    assert came_back(Person(key="p", anonymous_ids=("a1", "a2"))) == {"segment_anonymous_id": "a2"}
+
+
+def test_a_new_device_of_somebody_with_a_user_id_is_no_news_to_a_vendor() -> None:
+    devices = [Person(key="p", user_id="u1", anonymous_ids=("a1", name)) for name in ("a2", "a3")]
+    assert [came_back(person) for person in devices] == [{"segment_user_id": "u1"}] * 2
+
+
+def test_promoter_may_be_switched_off_by_either_of_its_names() -> None:
+    assert switched_off({"Promoter": False}, "Promoter.io")
+    assert switched_off({"Promoter.io": False}, "Promoter.io")
 
 
 # --- what a newer identify makes superfluous ------------------------------------------------------------------------

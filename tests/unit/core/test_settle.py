@@ -113,9 +113,15 @@ def test_a_missing_outcome_is_a_mistake() -> None:
 # --- the pace of the lane ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcomes", [[GOOD], [POISON], [IN_DOUBT], [GOOD, POISON, IN_DOUBT], []])
+@pytest.mark.parametrize("outcomes", [[GOOD], [POISON], [GOOD, POISON], []])
 def test_without_trouble_the_lane_flows_and_takes_more(outcomes: list[Outcome]) -> None:
     assert pace(outcomes, Pace(size=4, failures=3, pause=9.0, verdict=Verdict.RETRYING)) == Pace(size=8)
+
+
+def test_what_answers_nothing_clear_is_asked_ever_less() -> None:
+    first = pace([GOOD, IN_DOUBT])
+    assert (first.size, first.verdict) == (1, Verdict.RETRYING)
+    assert pace([IN_DOUBT], first).pause > first.pause > 0
 
 
 def test_the_lane_never_takes_more_than_its_limit() -> None:

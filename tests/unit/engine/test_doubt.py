@@ -177,3 +177,10 @@ async def test_nothing_under_way_costs_no_write() -> None:
     desk = Desk(surveys=())
     await desk.doubts.recall()
     assert desk.settled == []
+
+
+async def test_a_vendor_that_asks_for_patience_is_left_alone_that_long() -> None:
+    desk = Desk(RetryLater(reason="not yet", after=300.0))
+    desk.doubts.weigh(desk.batch, [LOST])
+    await desk.look()
+    assert desk.doubts.wait() == 300.0

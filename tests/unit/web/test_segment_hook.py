@@ -126,6 +126,11 @@ def test_f38_a_wrong_signature_is_wrong_whatever_it_looks_like(claimed: str) -> 
     assert not is_signed(compact(EVENT), claimed, (SECRET,))
 
 
+@pytest.mark.parametrize("body", [b'{"json":{},"type":"delete"}', b'[{"json":{},"type":"delete"}]', b'{"json":{}}{}'])
+def test_f38_only_the_whole_of_a_wrapping_is_one(body: bytes) -> None:
+    assert not is_signed(body, signature(b"{}"), (SECRET,))
+
+
 def test_f38_hexadecimal_may_be_in_capitals() -> None:
     assert is_signed(compact(EVENT), signature(compact(EVENT)).upper(), (SECRET,))
 

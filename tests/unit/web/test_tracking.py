@@ -270,6 +270,18 @@ async def test_f35_the_largest_body_is_taken_and_one_byte_more_is_not(
     assert status == 200 or is_error(answer, 413, "request_too_large")
 
 
+@pytest.mark.looptime
+async def test_f35_a_body_that_is_announced_as_too_large_is_not_waited_for() -> None:
+    head = f"POST /b HTTP/1.1\r\nHost: x\r\nX-Write-Key: {KEY}\r\nContent-Length: {BODY_LIMIT + 1}\r\n\r\n"
+    async with served(Doors().app) as listener:
+        reader, writer = await asyncio.open_connection(listener.host, listener.port)
+        writer.write(head.encode())
+        told = await reader.readline()
+        waited = asyncio.get_running_loop().time()
+        writer.close()
+    assert (told.split()[1], waited < 1) == (b"413", True)
+
+
 async def test_f35_a_body_of_unknown_length_is_cut_off_as_well() -> None:
     async def endless() -> Any:
         for _ in range(60):
@@ -294,6 +306,12 @@ async def test_f40_more_bytes_than_may_be_under_way_have_to_come_again() -> None
     answer = await send(doors, "/v1/batch", BATCH, KEYED)
     assert is_error(answer, 503, "overloaded")
     assert answer.headers["Retry-After"] == "10"
+
+
+async def test_f40_what_gzip_unpacks_to_is_under_way_as_well() -> None:
+    packed = gzip.compress(BATCH)
+    doors = Doors(load=Load(most=len(packed) + len(BATCH) - 1))
+    assert is_error(await send(doors, "/v1/batch", packed, KEYED), 503, "overloaded")
 
 
 async def test_f40_what_has_been_answered_is_no_longer_under_way() -> None:

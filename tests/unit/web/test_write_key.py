@@ -33,6 +33,7 @@ def found(authorization: str | None = None, header: str | None = None, **query: 
         (("k",), found("Bearer token", "k")),
         ((), found("Bearer token")),
         ((), found(basic(""))),
+        ((), found(basic(":password"))),
         ((), found("Basic not base64!")),
         ((), found("Basic " + base64.b64encode(b"\xff\xfe:").decode())),
         ((), found("Basic")),

@@ -10,7 +10,7 @@ from typing import Final
 
 import anyio
 
-from npsbridge.cli.demo.heard import CLOSED, VIEWED
+from npsbridge.cli.demo.heard import CLOSED, SUBMIT, VIEWED
 from npsbridge.cli.demo.stage import Pace, Stage
 from npsbridge.cli.demo.story import Story
 from npsbridge.cli.demo.titles import TITLES
@@ -117,12 +117,14 @@ class Script:
         delighted = self._sandbox.delighted
         self._sandbox.send_webhooks_to(self._stage.daemon.public)
         delighted.change_switches({"webhooks": {"copies": 2}})
+        submitted = self._stage.heard.catch_up().calls[SUBMIT]
         answered = [self._answered(account, with_comment=True) for account in self._sandbox.accounts]
         with self._story.beat(f"webhooks, Delighted's signed and sent twice: {self._scores(answered)}") as beat:
             seconds = await self._wait.told(beat.text, answered)
             await self._wait.until(beat.text, lambda: delighted.webhooks.waiting == 0, at=delighted)
             accepted = sum(len(account.webhooks.attempts) for account in self._sandbox.accounts)
-            beat.outcome = f"{accepted} webhooks taken, each answer told once, {later(seconds)}"
+            told = self._stage.heard.catch_up().calls[SUBMIT] - submitted
+            beat.outcome = f"{accepted} webhooks sent, {told} answers told, {later(seconds)}"
         delighted.change_switches({"webhooks": {"copies": 1}})
 
     async def _forgeries(self) -> None:
@@ -135,7 +137,7 @@ class Script:
             token = await _posted(f"{hooks}/retently/guessed", b"{}", {"Content-Type": "application/json"})
             if (signature, token) != _REFUSED:
                 raise Unheard(f"forged webhooks were answered {signature} and {token}")
-            beat.outcome = f"refused ({signature}, {token}), nothing kept"
+            beat.outcome = f"refused ({signature}, {token})"
 
     async def _closed_and_opened(self) -> None:
         """What is no answer, and two vendors tell nevertheless."""
@@ -168,6 +170,7 @@ class Script:
         segment, daemon = self._sandbox.segment, self._stage.daemon
         with self._story.beat("Segment is away (503), people answer everywhere, and the daemon crashes") as beat:
             segment.faults.add(_AWAY, times=None)
+            twice_before = segment.drop_counts.total()
             before = await self._wait.owed("segment")
             answered = [self._answered(account) for account in self._sandbox.accounts]
             await self._known_at_heap(beat.text)
@@ -179,7 +182,10 @@ class Script:
             await anyio.sleep(self._pace.pause)
             await daemon.start()
             seconds = await self._wait.told(beat.text, answered)
-            beat.outcome = f"{owed} calls were on disk; started again, told them {later(seconds)}, and nothing twice"
+            twice = segment.drop_counts.total() - twice_before
+            beat.outcome = (
+                f"{owed} calls were on disk; started again, told them {later(seconds)}, {twice} of them twice"
+            )
 
     async def _known_at_heap(self, what: str) -> float:
         """Wait until Heap has every answer that there is; returns the seconds it took."""

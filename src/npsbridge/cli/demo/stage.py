@@ -23,7 +23,7 @@ from npsbridge.settings import Settings, load
 class Pace:
     """How much happens, and how fast. The defaults are for eyes; all times are seconds."""
 
-    people: int = 600
+    people: int = 400
     history: float = 4.0
     """About how long a vendor takes to give its history away."""
     pause: float = 0.7

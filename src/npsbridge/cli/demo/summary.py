@@ -55,7 +55,7 @@ def print_summary(console: Console, verdict: Verdict, view: View, seconds: float
         console.print()
         console.print(table)
     console.print()
-    print(f"{sum(view.calls.values()):,} calls at Segment in {seconds:.0f} s, every one of them once.", flush=True)
+    print(f"{sum(view.calls.values()):,} calls at Segment in {seconds:.0f} s.", flush=True)
     print(f"{view.recognised:,} records came more than once and were recognised.", flush=True)
     print(flush=True)
 

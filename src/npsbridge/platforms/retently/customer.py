@@ -43,7 +43,7 @@ _MONTH_FIRST: Final = re.compile(r"(\d\d)/(\d\d)/(\d{4})", re.ASCII)
 
 def usable_email(value: object) -> str | None:
     """The email to write to, in lower case; None when nobody can be reached there."""
-    email = normalised_email(value) if isinstance(value, str) and well_formed(value) == value else None
+    email = normalised_email(value) if isinstance(value, str) else None
     return email if email and len(email) <= LONGEST_EMAIL and email.isprintable() else None
 
 

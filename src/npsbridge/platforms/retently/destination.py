@@ -33,9 +33,10 @@ from npsbridge.net.client import Reply
 from npsbridge.platforms.base import Wiring
 from npsbridge.platforms.retently.customer import customer, usable_email
 from npsbridge.platforms.retently.lists import CAMPAIGNS, OUTBOX, Listing, Row, read_sheet
+from npsbridge.platforms.retently.recollection import Recollection
 from npsbridge.platforms.retently.settings import RetentlySettings, authorized
 from npsbridge.platforms.retently.source import FIRST_WAIT, LONGEST_WAIT
-from npsbridge.platforms.retently.survey_answer import outcomes, shown
+from npsbridge.platforms.retently.survey_answer import outcomes, refused, shown
 from npsbridge.platforms.retently.trigger import Trigger, parts, understood
 
 PATH: Final = "/survey"
@@ -45,8 +46,6 @@ ALL_REFUSED: Final = 5
 """So many refused of one request, and none accepted, is not the people's fault."""
 NEWEST: Final = 100
 """How many sent surveys of one person and campaign are looked at."""
-SKEW_MS: Final = 60_000
-"""What the vendor's clocks may differ by among themselves; a survey sent this long before its trigger came is its."""
 NO_OUTBOX: Final = (403, 404, 410)
 """What an account without an outbox may answer; a key that is refused is 401 (retently.com/api)."""
 PATIENCE: Final = 900.0
@@ -81,8 +80,7 @@ class RetentlyDestination:
         self._campaigns_setting = wiring.setting("CAMPAIGNS")
         self._refusals = 0
         """How often in a row we were told to slow down."""
-        self._missed_since: dict[int, float] = {}
-        """Since when a request has been looked for in vain; after a restart that begins anew."""
+        self._recollection = Recollection()
 
     # --- planning -------------------------------------------------------------------------------------------------
 
@@ -132,13 +130,19 @@ class RetentlyDestination:
         waiting: set[str] = set()
         for part in parts(triggers):
             going = [one for one in part if one.delivery.person not in waiting]
-            sent = await self._ask(going) if going and stop is None else [stop or BEHIND] * len(going)
+            sent = await self._send(going) if going and stop is None else [stop or BEHIND] * len(going)
             found |= {one.delivery.id: outcome for one, outcome in zip(going, sent, strict=True)}
             waiting |= {one.delivery.person for one, outcome in zip(going, sent, strict=True) if _is_open(outcome)}
             stop = stop or _stop(sent)
         behind = {one.delivery.id: stop or BEHIND for one in triggers}
         stranger = Rejected(reason="is nothing that Retently takes")
         return [(behind | found).get(one.id, stranger) for one in batch]
+
+    async def _send(self, part: Sequence[Trigger]) -> list[Outcome]:
+        at_ms = self._clock.now_ms()
+        sent = await self._ask(part)
+        self._recollection.note(part, sent, at_ms=at_ms)
+        return sent
 
     async def _ask(self, part: Sequence[Trigger]) -> list[Outcome]:
         """One request for one campaign; when it is refused, find out whether that is the campaign's fault."""
@@ -161,7 +165,7 @@ class RetentlyDestination:
     async def _halved(self, part: Sequence[Trigger], refusal: _Refusal) -> list[Outcome]:
         """A refused request took nothing, so its people are asked for again by halves, until the culprit is alone."""
         if len(part) == 1:
-            return [Rejected(reason=refusal.words)]
+            return [refused(refusal.words)]
         found: list[Outcome] = []
         middle = len(part) // 2
         for half in (part[:middle], part[middle:]):
@@ -236,8 +240,8 @@ class RetentlyDestination:
         """Look for the survey in the outbox.
 
         That it is not there proves nothing: a campaign may delay, sample or throttle what it was asked for, so it is
-        never said that a request was not made. Another survey of the same campaign that went to the same email since
-        the trigger came is taken for it: one survey too few is better than one too many.
+        never said that a request was not made. A survey of the same campaign that went to the same email since the
+        request was made is taken for it, unless other requests of ours account for it.
         """
         trigger = understood(delivery)
         if trigger is None:
@@ -252,33 +256,32 @@ class RetentlyDestination:
             reply = await self._get(OUTBOX, query)
             if reply.status in NO_OUTBOX:
                 return Unknown(reason=f"the outbox cannot be read: HTTP {reply.status}")
-            was_sent = self._was_sent(trigger, reply)
+            count = self._sent_since(self._recollection.search(delivery).since_ms, trigger, reply)
         except (VendorError, BadRecord) as error:
             return RetryLater(reason=f"the outbox cannot be read now: {error}", blame=Blame.DELIVERY)
-        return self._found(delivery) if was_sent else self._missed(delivery)
+        if count <= self._recollection.search(delivery).others:
+            return self._missed(delivery)
+        self._recollection.found(trigger)
+        return Delivered()
 
-    def _was_sent(self, trigger: Trigger, reply: Reply) -> bool:
+    def _sent_since(self, since_ms: int, trigger: Trigger, reply: Reply) -> int:
+        """How many surveys the outbox has; what we know by our clock is compared by the vendor's."""
         said = said_at(reply)
         ahead_ms = milliseconds(said) - self._clock.now_ms() if said else 0
-        since_ms = trigger.delivery.created_at + ahead_ms - SKEW_MS
-        return any(
+        return sum(
             row.email == trigger.email.casefold()
             and row.campaign == trigger.campaign
             and row.at is not None
-            and row.at >= since_ms
+            and row.at >= since_ms + ahead_ms
             for row in self._rows(OUTBOX, reply)
         )
 
-    def _found(self, delivery: Delivery) -> Outcome:
-        self._missed_since.pop(delivery.id, None)
-        return Delivered()
-
     def _missed(self, delivery: Delivery) -> Outcome:
-        now = self._clock.monotonic()
-        since = self._missed_since.setdefault(delivery.id, now)
-        if now - since < PATIENCE:
+        search, now = self._recollection.search(delivery), self._clock.monotonic()
+        search.missed_since = now if search.missed_since is None else search.missed_since
+        if now - search.missed_since < PATIENCE:
             return RetryLater(reason="is not in the outbox yet", blame=Blame.DELIVERY)
-        del self._missed_since[delivery.id]
+        self._recollection.forget(delivery)
         return Unknown(reason=f"not in the outbox after {PATIENCE:.0f} s: not asked for, or delayed or left out")
 
     # --- reading --------------------------------------------------------------------------------------------------

@@ -61,6 +61,12 @@ def outcomes(body: bytes, emails: Sequence[str]) -> list[Outcome]:
     return [whole] * len(emails)
 
 
+def refused(words: str) -> Declined | Rejected:
+    """What an error about a single person means, given what was said with it."""
+    is_declined = any(part in _letters(words) for part in DECLINED)
+    return Declined(reason=f"Retently decided against it: {words}") if is_declined else Rejected(reason=words)
+
+
 def _by_email(data: object, asked: Collection[str]) -> dict[str, dict[str, Any]]:
     """Results by row, when there are any: a map by email, or a list of objects that have one."""
     if isinstance(data, dict):

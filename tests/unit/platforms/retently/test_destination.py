@@ -228,6 +228,14 @@ async def test_a_campaign_that_cannot_send_kills_only_its_own_requests(bench: Be
     assert len(bench.asked) == 3
 
 
+@pytest.mark.parametrize("words", ["Customer is unsubscribed.", "Not eligible", "Throttled until May"])
+async def test_an_error_that_says_the_vendor_decided_against_it_is_final_and_none_of_ours(
+    bench: Bench, words: str
+) -> None:
+    bench.server.faults.add(status(400, message=words), path="/survey")
+    assert await deliver(bench, to(bench, 1)) == [Declined(reason=f"Retently decided against it: HTTP 400 {words}")]
+
+
 async def test_f24_a_person_whom_the_vendor_refuses_is_found_and_the_others_are_asked_once(bench: Bench) -> None:
     bench.server.change_switches({"bad_row": "refused"})
     found = await deliver(bench, *(to(bench, number, "broken" if number == 5 else "") for number in range(1, 9)))

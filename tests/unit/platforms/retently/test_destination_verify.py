@@ -7,9 +7,10 @@ import pytest
 from npsbridge.core.model import Delivery
 from npsbridge.core.outcome import Blame, Delivered, Outcome, RetryLater, Unknown
 from npsbridge.platforms.retently.destination import PATIENCE, RetentlyDestination
-from npsbridge.sandbox.faults import CutConnection, Fault, ResetAfterReading, html, status
+from npsbridge.sandbox.faults import Answer, CutConnection, Fault, ResetAfterReading, html, status
 from unit.platforms.retently.bench import NOW_MS, Bench
 from unit.platforms.retently.forwarding import survey
+from unit.sandbox.calling import Caller
 
 EMAIL = "ana+nps@example.org"
 SECOND = 1000
@@ -96,6 +97,53 @@ async def test_a_survey_from_before_the_trigger_is_another_one(bench: Bench, sen
 async def test_a_survey_of_another_campaign_or_person_is_another_one(bench: Bench, campaign: str, email: str) -> None:
     other = bench.server.account.add_campaign("Other").id
     bench.server.send(email, campaign_id=other if campaign == "other" else bench.server.account.default_campaign)
+    assert await verified(bench, asked(bench)) == NOT_YET
+
+
+@pytest.mark.parametrize(("is_processed", "outcome"), [(True, Delivered()), (False, NOT_YET)])
+async def test_an_earlier_survey_that_we_asked_for_is_not_taken_for_the_one_in_doubt(
+    bench: Bench, outcome: Outcome, *, is_processed: bool
+) -> None:
+    retently, earlier = sender(bench), asked(bench)
+    later = survey(2, EMAIL, campaign=bench.server.account.default_campaign, person=1, created_at=NOW_MS)
+    bench.server.faults.add(ResetAfterReading(effect=is_processed), path="/survey", every=2)
+    found = await retently.deliver([earlier, later])
+    assert [type(one) for one in found] == [Delivered, Unknown]
+    assert await retently.verify(later) == outcome
+
+
+async def test_an_earlier_survey_that_was_in_doubt_itself_is_not_taken_for_the_next(bench: Bench) -> None:
+    retently, earlier = sender(bench), asked(bench)
+    later = survey(2, EMAIL, campaign=bench.server.account.default_campaign, person=1, created_at=NOW_MS)
+    bench.server.faults.add(ResetAfterReading(), ResetAfterReading(effect=False), path="/survey")
+    await retently.deliver([earlier])
+    assert await retently.verify(earlier) == Delivered()
+    bench.hands.forward(30)
+    await retently.deliver([later])
+    assert await retently.verify(later) == NOT_YET
+
+
+async def test_a_request_that_waited_long_is_looked_for_from_when_it_was_made(bench: Bench) -> None:
+    retently, delivery = sender(bench), asked(bench, created_at=NOW_MS - 3600 * SECOND)
+    bench.server.send(EMAIL, at_ms=NOW_MS - 1800 * SECOND)
+    bench.server.faults.add(ResetAfterReading(effect=False), path="/survey")
+    await retently.deliver([delivery])
+    assert await retently.verify(delivery) == NOT_YET
+
+
+async def test_after_a_restart_it_is_looked_for_from_when_its_trigger_came(bench: Bench) -> None:
+    delivery = asked(bench, created_at=NOW_MS - 3600 * SECOND)
+    bench.server.send(EMAIL, at_ms=NOW_MS - 1800 * SECOND)
+    assert await verified(bench, delivery) == Delivered()
+
+
+async def test_a_server_that_filters_nothing_is_not_believed_about_others(bench: Bench) -> None:
+    other = bench.server.account.add_campaign("Other").id
+    bench.server.send("ben@example.org", at_ms=NOW_MS)
+    bench.server.send(EMAIL, campaign_id=other, at_ms=NOW_MS)
+    async with Caller(bench.server.base_url, {"X-Api-Key": bench.server.api_key}) as caller:
+        everything = (await caller.get("/outbox")).raw.decode()
+    bench.server.faults.add(Answer(headers={"Content-Type": "application/json"}, body=everything))
     assert await verified(bench, asked(bench)) == NOT_YET
 
 

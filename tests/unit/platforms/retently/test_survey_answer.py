@@ -28,6 +28,7 @@ def of_row(**row: Any) -> Outcome:
         {"message": "Success.", "code": 200, "data": None},
         {"success": True, "status": None},
         {"status": "Scheduled"},
+        {"code": 200, "success": True, "data": {"campaign": {"id": "c1"}}},
         {"status": 200},
     ],
     ids=str,
@@ -116,7 +117,11 @@ def test_a_yes_is_one_whatever_the_words_beside_it(row: dict[str, Any]) -> None:
     assert of_row(**row) == Delivered()
 
 
-@pytest.mark.parametrize("row", [{"status": "failed", "reason": "exists"}, {"status": "perhaps"}, {}], ids=str)
+@pytest.mark.parametrize(
+    "row",
+    [{"status": "failed", "reason": "exists"}, {"status": "perhaps"}, {"success": True, "status": "perhaps"}, {}],
+    ids=str,
+)
 def test_words_that_leave_it_open_leave_it_open(row: dict[str, Any]) -> None:
     assert isinstance(of_row(**row), Unknown)
 
