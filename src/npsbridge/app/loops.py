@@ -63,7 +63,7 @@ class Loops:
 def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     """Make every loop that these parts need."""
     bell, bells = Bell(), {sender.connection: Bell() for sender in (*parts.sinks, *parts.forwarders)}
-    intake = Intake(seams, bell)
+    intake = Intake(seams, bell, parts.parsers)
     calls = CallRouter(parts.forwarders, seams, max_age=settings.ingest.max_trigger_age)
     desk = Desk(parsers=parts.parsers, sinks=parts.sinks, rules=rules(settings), calls=calls)
     kept = settings.retention

@@ -99,7 +99,7 @@ class Recall(Record, frozen=True, kw_only=True):
     identities: dict[str, Identity] = msgspec.field(default_factory=dict)
     """By lower-cased email."""
     erased: frozenset[str] = frozenset()
-    """The emails of those who were erased; what comes of them is not kept."""
+    """The emails and userIds of those who were erased; what comes of them is not kept."""
 
 
 class Shelved(Record, frozen=True, kw_only=True):
@@ -453,6 +453,8 @@ class Heard(Record, frozen=True, kw_only=True):
     """The platform's own objects that count as they stand, because the API cannot tell."""
     hints: list[str] = msgspec.field(default_factory=list)
     """What to read back from the API, in words that only the platform's own source understands (an id, an email)."""
+    unsubscribed: list[str] = msgspec.field(default_factory=list)
+    """The emails of those who want no more surveys."""
 
 
 class TokenReceiver(Protocol):

@@ -80,6 +80,11 @@ def emails(responses: Iterable[Response]) -> set[str]:
     return {email for response in responses if (email := normalised_email(response.person.email))}
 
 
+def user_ids(responses: Iterable[Response]) -> set[str]:
+    """The userIds that came back with them, whose owners may have been erased."""
+    return {response.person.user_id for response in responses if response.person.user_id}
+
+
 def people(responses: Iterable[Response], identities: dict[str, Identity], rules: Rules) -> set[str]:
     """The keys under which the newest answers of these people are remembered."""
     return {key for response in responses for key in person_keys(response, _identity(response, identities, rules))}
@@ -118,6 +123,7 @@ class _Desk:
         self._known = dict(recall.responses)
         self._newest = dict(recall.newest)
         self._identities = recall.identities
+        self._erased = recall.erased
         self._rules = rules
         self._plans = plans
         self._now = now
@@ -126,8 +132,16 @@ class _Desk:
     def entry(self, entry: Reading) -> Routing:
         self._pile.shelved += entry.shelved
         for response in entry.responses:
-            self._response(response, entry.origin)
+            if self._is_erased(response):
+                self._pile.erased += 1
+            else:
+                self._response(response, entry.origin)
         return self.routing(entry.journal_id)
+
+    def _is_erased(self, response: Response) -> bool:
+        """Whether its person was erased here: the vendor may still show it, but nothing of it is kept."""
+        email = normalised_email(response.person.email)
+        return email in self._erased or response.person.user_id in self._erased
 
     def release(self, held: RememberedResponse) -> None:
         self._pile.settling -= 1
@@ -146,6 +160,7 @@ class _Desk:
             settling=pile.settling,
             fanned_out=pile.fanned_out,
             partly_shelved=pile.partly_shelved,
+            erased=pile.erased,
         )
 
     def _response(self, response: Response, origin: Origin) -> None:
@@ -237,3 +252,4 @@ class _Pile:
     settling: int = 0
     fanned_out: int = 0
     partly_shelved: int = 0
+    erased: int = 0

@@ -1,13 +1,16 @@
 """The door: what arrives is in the journal, on disk, before anybody is told that we have it."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from npsbridge.core.envelope import INGEST, CallSource
-from npsbridge.core.ports import Arrival, Origin, Page
+from npsbridge.core.keys import normalised_email
+from npsbridge.core.people import IdKind, PersonId
+from npsbridge.core.ports import Arrival, Origin, Page, Parser
 from npsbridge.core.reading import digest
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.seams import Seams
+from npsbridge.errors import BadRecord
 
 REMEMBERED = 20_000
 """Records recognised without asking the store; more than the overlap of a round ever shows."""
@@ -16,10 +19,16 @@ REMEMBERED = 20_000
 class Intake:
     """Journals pages, webhooks and calls, and rings for the router."""
 
-    def __init__(self, seams: Seams, bell: Bell) -> None:
+    def __init__(self, seams: Seams, bell: Bell, parsers: Mapping[str, Parser] | None = None) -> None:
+        """With `parsers`, by connection, an edit that is taken back is recognised as news; without, it is not."""
         self._seams = seams
         self._bell = bell
-        self._journaled: OrderedDict[str, None] = OrderedDict()
+        self._parsers = parsers or {}
+        self._journaled: OrderedDict[str, str] = OrderedDict()
+        """By the fingerprint of a record: of which response it is."""
+        self._latest: dict[str, str] = {}
+        """By response: the fingerprint of what was journaled last. Where no time of change is told, an edit that is
+        taken back looks just like what was there before it."""
         self._checkpoints: dict[str, bytes] = {}
 
     async def page(self, connection: str, page: Page) -> int:
@@ -32,13 +41,13 @@ class Intake:
             StoreFull: nothing was kept; the page will be read again.
         """
         keyed = {_key(connection, record): record for record in page.records}
-        fresh = {key: record for key, record in keyed.items() if key not in self._journaled}
+        fresh = {key: record for key, record in keyed.items() if not self._is_latest(key)}
         if not fresh and self._checkpoints.get(connection) == page.checkpoint:
             return 0
         origin = Origin.BACKFILL if page.backfilling else Origin.POLL
         await self._append(connection, origin, list(fresh.values()), page.checkpoint)
         self._checkpoints[connection] = page.checkpoint
-        self._remember(fresh)
+        self._remember(connection, fresh)
         return len(fresh)
 
     async def webhook(self, connection: str, records: Sequence[bytes]) -> None:
@@ -48,6 +57,19 @@ class Intake:
             StoreFull: nothing was kept; the vendor must be told to try again.
         """
         await self._append(connection, Origin.WEBHOOK, records, None)
+        self._remember(connection, {_key(connection, record): record for record in records})
+
+    async def unsubscribed(self, emails: Sequence[str]) -> None:
+        """Remember who wants no more surveys, from any platform; it is on disk when this returns.
+
+        Raises:
+            StoreFull: nothing was kept; the vendor must be told to try again.
+        """
+        found = {PersonId(IdKind.EMAIL, email) for one in emails if (email := normalised_email(one))}
+        known = await self._seams.store.recall_people(found)
+        users = {PersonId(IdKind.USER, user_id) for person in known.persons.values() for user_id in person.user_ids}
+        await self._seams.store.suppress(found | users, because="unsubscribed")
+        self._seams.metrics.ingest_events.labels("webhook", "unsubscribed").inc(len(found))
 
     async def calls(self, body: bytes, count: int, source: CallSource) -> None:
         """Journal one request with Segment calls; it is on disk when this returns.
@@ -78,10 +100,29 @@ class Intake:
             self._seams.metrics.ingest_events.labels(origin.value, "stored").inc(len(records))
             self._bell.ring()
 
-    def _remember(self, keys: Iterable[str]) -> None:
-        self._journaled.update(dict.fromkeys(keys))
+    def _is_latest(self, key: str) -> bool:
+        """Whether a record was journaled, and no other version of its response since."""
+        subject = self._journaled.get(key)
+        return subject is not None and self._latest.get(subject) == key
+
+    def _remember(self, connection: str, records: Mapping[str, bytes]) -> None:
+        for key, record in records.items():
+            subject = self._subject(connection, record, key)
+            self._journaled[key] = subject
+            self._journaled.move_to_end(key)
+            self._latest[subject] = key
         while len(self._journaled) > REMEMBERED:
-            self._journaled.popitem(last=False)
+            key, subject = self._journaled.popitem(last=False)
+            if self._latest.get(subject) == key:
+                del self._latest[subject]
+
+    def _subject(self, connection: str, record: bytes, key: str) -> str:
+        """The response that a record is of; an unreadable one stands for itself."""
+        parse = self._parsers.get(connection)
+        try:
+            return f"{connection}/{parse(connection, record).id}" if parse else key
+        except BadRecord:
+            return key
 
 
 def _key(connection: str, record: bytes) -> str:

@@ -9,8 +9,9 @@ from loguru import logger
 
 from npsbridge.core.envelope import INGEST
 from npsbridge.core.model import Response
+from npsbridge.core.people import ERASED, IdKind, KnownPeople, PersonId
 from npsbridge.core.ports import Destination, JournalEntry, Parser, Recall, RememberedResponse, Routing
-from npsbridge.core.route import Rules, emails, people, read, release, route
+from npsbridge.core.route import Rules, emails, people, read, release, route, user_ids
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.seams import Seams
@@ -102,7 +103,17 @@ class Router:
         first = await self._store.recall(connection, responses=ids, people=(), emails=emails(responses))
         keys = people(responses, first.identities, self._desk.rules)
         second = await self._store.recall(connection, responses=(), people=keys, emails=())
-        return Recall(responses=first.responses, newest=second.newest, identities=first.identities)
+        return Recall(
+            responses=first.responses,
+            newest=second.newest,
+            identities=first.identities,
+            erased=first.erased | await self._erased(user_ids(responses)),
+        )
+
+    async def _erased(self, ids: set[str]) -> set[str]:
+        """Those of some userIds whose owners were erased."""
+        known = await self._store.recall_people([PersonId(IdKind.USER, one) for one in ids]) if ids else KnownPeople()
+        return {one.value for one, because in known.suppressed.items() if because == ERASED and one.value in ids}
 
     async def _commit(self, connection: str, routings: Sequence[Routing]) -> None:
         await self._store.commit_routing(routings)

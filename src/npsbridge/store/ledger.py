@@ -43,7 +43,13 @@ def arrived(arrivals: Iterable[Arrival]) -> Entries:
 
 
 def routed(
-    routing: Routing, *, stored: Mapping[State, int], waiting: int = 0, shelved: int = 0, erased: int = 0
+    routing: Routing,
+    *,
+    stored: Mapping[State, int],
+    waiting: int = 0,
+    shelved: int = 0,
+    erased: int = 0,
+    counted_before: int = 0,
 ) -> Entries:
     """What a routing adds.
 
@@ -53,11 +59,12 @@ def routed(
         waiting: how many of its calls wait anew for their person.
         shelved: how many of its shelved records were new.
         erased: how many of its deliveries and waiting calls are of people who were erased since, and are not stored.
+        counted_before: how many calls whose wait it ends were erased since, and count as erased already.
     """
     parts = len(routing.deliveries) + len(routing.awaited)
     known = parts - sum(stored.values()) - waiting - erased
     return Counter(
-        accepted=max(parts + routing.partly_shelved - routing.fanned_out, 0),
+        accepted=max(parts + routing.partly_shelved - routing.fanned_out, 0) + counted_before,
         dead=shelved,
         filtered=routing.filtered + stored.get(State.FILTERED, 0),
         expired=stored.get(State.EXPIRED, 0),

@@ -88,7 +88,9 @@ async def _keep(doors: Doors, connection: str, heard: Heard) -> web.Response:
             await doors.intake.webhook(connection, heard.records)
         if heard.hints:
             await doors.readbacks[connection].note(heard.hints)
-    if not heard.records and not heard.hints:
+        if heard.unsubscribed:
+            await doors.intake.unsubscribed(heard.unsubscribed)
+    if heard == Heard():
         doors.metrics.ingest_events.labels("webhook", "ignored").inc()
     return web.json_response({"success": True})
 

@@ -107,3 +107,19 @@ async def test_i1_what_waits_and_what_was_said_outlives_the_process(store_url: s
         assert await after.awaited({"person:1"}) == [waiting()]
         assert await after.seen({"m1"}) == {"m1"}
         assert await after.said({"person:1"}) == {("delighted", "person:1"): b"1"}
+
+
+async def test_i2_a_call_that_was_forgotten_while_its_wait_ended_is_neither_kept_nor_counted_twice(
+    store: Store,
+) -> None:
+    person = Person(key="person:1", user_id="u1")
+    known = PeopleChange(persons=(person,), owners={PersonId(IdKind.USER, "u1"): "person:1"}, next_number=2)
+    await route(store, people=known, awaited=(waiting(),), fanned_out=1)
+    late = await store.expired_calls(now=START + 1000, limit=10)
+    await store.forget(PersonId(IdKind.USER, "u1"))
+    gone = planned("m1", "person:1", "delighted", expired_because="no email is known")
+    await store.commit_routing(
+        [Routing(journal_id=None, deliveries=(gone,), no_longer_awaited=tuple(late), fanned_out=1)]
+    )
+    ledger = await store.ledger()
+    assert (await store.deliveries(), ledger.imbalance, ledger.expired) == ([], 0, 0)

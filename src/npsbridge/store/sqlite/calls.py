@@ -94,15 +94,21 @@ def _awaited(row: tuple[Any, ...]) -> AwaitedCall:
 def keep(database: sqlite3.Connection, routing: Routing, *, gone: Collection[str], now: int) -> int:
     """Make true what a routing says of its calls, but nothing of those who are gone; returns how many wait anew."""
     database.executemany(NOTE_SEEN, [(_digest(one), now) for one in routing.seen])
-    database.executemany(AWAIT_NO_LONGER, [one.key for one in routing.no_longer_awaited])
     told = [(person, connection, mark) for (connection, person), mark in routing.said.items() if person not in gone]
     database.executemany(NOTE_SAID, told)
     waiting = [_row(one) for one in routing.awaited if one.person not in gone]
     stored = database.executemany(AWAIT, waiting).rowcount if waiting else 0
     for newer, older in routing.people.redirects.items():
-        database.execute(REKEY_AWAITED, {"older": older, "newer": newer})
+        if older not in gone:
+            database.execute(REKEY_AWAITED, {"older": older, "newer": newer})
         database.execute(FORGET_SAID, (newer,))
     return stored
+
+
+def end_waiting(database: sqlite3.Connection, routing: Routing) -> list[str]:
+    """Let the calls wait no longer whose wait a routing ends; returns whose calls had been erased since it was decided."""
+    ended = [(one.person, database.execute(AWAIT_NO_LONGER, one.key).rowcount) for one in routing.no_longer_awaited]
+    return [person for person, deleted in ended if not deleted]
 
 
 def forget(database: sqlite3.Connection, persons: Sequence[str]) -> int:

@@ -57,7 +57,8 @@ def _is_news(database: sqlite3.Connection, routing: Routing) -> bool:
 
 def _apply(database: sqlite3.Connection, routing: Routing, now: int) -> ledger.Entries:
     source = routing.journal_id
-    gone = people.keep(database, routing.people)
+    erased_calls = calls.end_waiting(database, routing)
+    gone = people.keep(database, routing.people) | frozenset(erased_calls)
     database.executemany(sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
     database.executemany(sql.NOTE_NEWEST, routing.newest.items())
     stored = {state: _keep(database, some, source, now) for state, some in _by_fate(routing, gone).items()}
@@ -68,6 +69,7 @@ def _apply(database: sqlite3.Connection, routing: Routing, now: int) -> ledger.E
         waiting=calls.keep(database, routing, gone=gone, now=now),
         shelved=sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved),
         erased=sum(person in gone for person in _people_of(routing)),
+        counted_before=len(erased_calls),
     )
 
 

@@ -42,7 +42,7 @@ def test_a_listed_event_surveys_the_customer_that_its_properties_describe() -> N
         subscription_name="Professional",
         signup_date="01/30/2020",
     )
-    assert request_of(planned(call, somebody(user_id="u1", anonymous_ids=("a0", "a1")))) == {
+    assert request_of(planned(call, somebody(user_id="u1"))) == {
         "campaign": PURCHASE,
         "subscribers": [
             {
@@ -55,11 +55,15 @@ def test_a_listed_event_surveys_the_customer_that_its_properties_describe() -> N
                     {"label": "subscription_name", "type": "string", "value": "Professional"},
                     {"label": "signup_date", "type": "date", "value": "2020-01-30T00:00:00.000Z"},
                     {"label": "segment_user_id", "type": "string", "value": "u1"},
-                    {"label": "segment_anonymous_id", "type": "string", "value": "a1"},
                 ],
             }
         ],
     }
+
+
+def test_who_is_known_by_an_anonymous_id_only_is_surveyed_by_email_and_carries_it() -> None:
+    properties = [{"label": "segment_anonymous_id", "type": "string", "value": "a1"}]
+    assert asked_for(somebody(anonymous_ids=("a0", "a1")), email=EMAIL) == {"email": EMAIL, "properties": properties}
 
 
 @pytest.mark.parametrize("event", ["trial ended", "Trial Ended ", " Trial Ended", "Trial  Ended", "Unlisted", "", None])
