@@ -149,6 +149,13 @@ class Delivery(Record, frozen=True, kw_only=True):
     next_attempt_at: int | None = None
     subject: str | None = None
     """What it speaks of: `<connection>/<response id>`."""
+    retried_at: int | None = None
+    """When a person had it sent again, milliseconds since 1970; how long it is tried counts from then."""
+
+    @property
+    def tried_since(self) -> int:
+        """From when on RETENTION__RETRY counts, milliseconds since 1970."""
+        return self.created_at if self.retried_at is None else self.retried_at
 
 
 class ArchiveRow(Record, frozen=True, kw_only=True):

@@ -175,6 +175,17 @@ class Settlement(Record, frozen=True, kw_only=True):
     """Milliseconds since 1970."""
 
 
+class Sent(Record, frozen=True, kw_only=True):
+    """A delivery that was made, without its body."""
+
+    id: int
+    kind: str
+    subject: str | None
+    """What it speaks of: `<connection>/<response id>`."""
+    settled_at: int
+    """When it was made, milliseconds since 1970."""
+
+
 # --- what can be seen -------------------------------------------------------------------------------------------
 
 
@@ -366,6 +377,48 @@ class Store(Protocol):
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Record what became of attempts; each counts one attempt. Deliveries no longer owed are left alone."""
+
+    # --- what a person decides; all of it may happen beside a daemon ---
+
+    async def chosen(
+        self, states: Collection[State], *, connection: str | None, after: int, limit: int
+    ) -> list[Delivery]:
+        """Deliveries and shelved items in some states with id > `after`, oldest first, perhaps of one connection."""
+
+    async def requeue(self, numbers: Sequence[int]) -> int:
+        """Have held and dead deliveries tried again, for as long as new ones; returns how many there were.
+
+        What has another state by now, and what is shelved, is left alone.
+        """
+
+    async def unshelve(self, items: Mapping[int, Arrival | None]) -> int:
+        """Take shelved items off the shelf of the dead, by their ids; returns how many there were.
+
+        An item with an arrival, of one record, waits in the journal again; one without is forgotten, and filtered.
+        """
+
+    async def drop(self, numbers: Sequence[int], *, because: str) -> int:
+        """Have what is queued, waiting, held or dead never sent: it is filtered from now on; returns how many were.
+
+        What a vendor would have been told of a person by it may be told again.
+        """
+
+    async def sent(self, connection: str, *, before: int, after: tuple[int, int], limit: int) -> list[Sent]:
+        """What a connection has taken before a moment and after another, in the order in which it did.
+
+        `after` is a moment and the id of a delivery made then; moments are in milliseconds since 1970.
+        """
+
+    async def send_again(self, numbers: Sequence[int]) -> int:
+        """Owe again what was delivered, under the same messageId; returns how many there were."""
+
+    async def untold(self, connection: str, *, after: int, limit: int) -> list[tuple[int, RememberedResponse]]:
+        """Responses of which the outbox holds nothing for a connection, with their numbers > `after`, in that order.
+
+        Those that are held back are left out.
+        """
+
+    # --- what can be seen ---
 
     async def deliveries(
         self, *, state: State | None = None, connection: str | None = None, limit: int = 100

@@ -69,7 +69,8 @@ def settlements(
         outcomes: one per delivery.
         now: milliseconds since 1970.
         jitter: 0..1.
-        give_up_after: seconds since a delivery was accepted, after which a failed attempt is its last.
+        give_up_after: seconds since a delivery was accepted, or sent again by hand, after which a failed attempt is its
+            last.
     """
     alone = len(batch) == 1
     return [
@@ -82,7 +83,7 @@ def _settlement(
     delivery: Delivery, outcome: Outcome, *, now: int, jitter: float, give_up_after: float, alone: bool
 ) -> Settlement:
     if isinstance(outcome, RetryLater):
-        if now - delivery.created_at >= give_up_after * 1000:
+        if now - delivery.tried_since >= give_up_after * 1000:
             reason = f"given up after {give_up_after:.0f} s: {outcome.reason}"
             return Settlement(id=delivery.id, state=State.DEAD, reason=reason)
         return _put_off(delivery, outcome, now=now, jitter=jitter, alone=alone)

@@ -30,6 +30,7 @@ from npsbridge.core.settle import Pace, Verdict, next_pace, settlements
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.doubt import Doubts
+from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull
 
@@ -39,6 +40,8 @@ LOOK_AHEAD = 100
 """Deliveries among which a newer identify makes an older one superfluous."""
 HELD_UP_PAUSE = 1.0
 """Seconds until a delivery is looked at again whose time has come, but which an earlier one of its person holds up."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether the operator has paused the connection."""
 SHORTEST_PAUSE = 0.5
 """Seconds after trouble, whatever the destination says: `Retry-After: 0` is no invitation to ask without end."""
 
@@ -98,15 +101,26 @@ class Lane:
 
     async def run(self) -> None:
         """Deliver until stopped, or until the destination has ended for good."""
-        self._has_delivered = first_delivery_fact(self._name) in await self._store.facts()
-        await self._note(self._resting)
+        facts = await self._store.facts()
+        self._has_delivered = first_delivery_fact(self._name) in facts
+        self._seams.pauses.learn(facts)
+        if not self._is_paused:
+            await self._note(self._resting)
         if self._doubts:
             await self._doubts.recall()
         while not self._stopping.is_set() and self._pace.verdict is not Verdict.RETIRED:
             try:
-                await self.step()
+                await (self._stand_still() if self._is_paused else self.step())
             except StoreFull:
                 await self._rest(FULL_DISK_PAUSE)
+
+    async def _stand_still(self) -> None:
+        """Wait until the operator resumes the connection; whoever does so, or stops the lane, rings."""
+        await self._note(Condition.PAUSED, by_hand(self._name))
+        while self._is_paused and not self._stopping.is_set():
+            await self._bell.wait(LONGEST_SLEEP)
+        if not self._is_paused:
+            await self._note(self._resting)
 
     async def step(self) -> None:
         """Attempt one batch, or wait until there may be one."""
@@ -117,9 +131,17 @@ class Lane:
         if not batch:
             await self._bell.wait(await self._until_due(now))
             return
-        await self._rest(self._window.reserve(self._seams.clock.monotonic(), len(batch)))
-        if not self._stopping.is_set():
+        wait = self._window.reserve(self._seams.clock.monotonic(), len(batch))
+        await self._rest_unless_paused(wait)
+        if wait > 0 and self._doubts:
+            batch = await self._still_ready(batch)
+        if batch and not self._stopping.is_set() and not self._is_paused:
             await self._attempt(batch)
+
+    async def _still_ready(self, batch: Sequence[Delivery]) -> list[Delivery]:
+        """A batch without what was dropped, or erased with its person, in the meantime: nobody may be asked by it."""
+        numbers = {one.id for one in batch}
+        return [one for one in await self._claim(self._seams.clock.now_ms()) if one.id in numbers]
 
     async def _claim(self, now: int) -> list[Delivery]:
         """What is ready. Of what people are told to be like, only the newest is worth a request."""
@@ -143,7 +165,7 @@ class Lane:
         self._pace = next_pace(self._pace, said, limit=self._destination.batch_limit, jitter=jitter)
         await self._show(settled)
         if self._pace.verdict is not Verdict.FLOWS:
-            await self._rest(max(self._pace.pause, SHORTEST_PAUSE))
+            await self._rest_unless_paused(max(self._pace.pause, SHORTEST_PAUSE))
 
     async def _deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
         if self._doubts:
@@ -209,6 +231,12 @@ class Lane:
             with anyio.move_on_after(seconds):
                 await self._stopping.wait()
 
+    async def _rest_unless_paused(self, seconds: float) -> None:
+        """Wait so long, or until there is a reason to stop or to stand still."""
+        end = self._seams.clock.monotonic() + seconds
+        while (left := end - self._seams.clock.monotonic()) > 0 and not (self._is_paused or self._stopping.is_set()):
+            await self._rest(min(left, LOOK_EVERY))
+
     async def _until_due(self, now: int) -> float:
         doubt = self._doubts.wait() if self._doubts else None
         longest = LONGEST_SLEEP if doubt is None else min(LONGEST_SLEEP, doubt)
@@ -219,6 +247,10 @@ class Lane:
 
     async def _note(self, condition: Condition, reason: str | None = None) -> None:
         await self._seams.board.note(self._name, Direction.FORWARD, condition, reason=reason)
+
+    @property
+    def _is_paused(self) -> bool:
+        return self._seams.pauses.holds(self._name)
 
     @property
     def _resting(self) -> Condition:

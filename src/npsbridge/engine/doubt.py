@@ -24,6 +24,8 @@ LONGEST_WAIT: Final = 600.0
 """Seconds between two looks while the vendor cannot be asked."""
 GIVE_UP_AFTER: Final = 86_400.0
 """Seconds after which a person has to decide, because the vendor could not be asked."""
+DROPPED: Final = "dropped, as ON_UNKNOWN says"
+"""How the reason ends of what is dead although it may have happened."""
 DIED: Final = "npsbridge ended while the request was under way"
 
 
@@ -84,7 +86,7 @@ class Doubts:
             case "resend":
                 return Undone()
             case "drop":
-                return Rejected(reason=f"{outcome.reason}; dropped, as ON_UNKNOWN says")
+                return Rejected(reason=f"{outcome.reason}; {DROPPED}")
             case "verify":
                 now = self._seams.clock.monotonic()
                 self._open[delivery.id] = _Doubt(delivery, outcome.reason, since=now, due=now + FIRST_LOOK)

@@ -8,6 +8,7 @@ from npsbridge.core.ports import Page, Shelved, Source
 from npsbridge.core.reading import digest
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import Gone, PersonMustAct, StoreFull, TryLater, UnreadablePage
 
@@ -31,8 +32,16 @@ class Poller:
         """The page that was told of last; it is not told of again while it stays so."""
 
     async def run(self) -> None:
-        """Poll until the service has ended; cancelled from outside."""
-        self._has_data = self._fact in await self._seams.store.facts()
+        """Poll until the service has ended, but not while the connection is paused; cancelled from outside."""
+        facts = await self._seams.store.facts()
+        self._has_data = self._fact in facts
+        self._seams.pauses.learn(facts)
+        await self._seams.pauses.run_between(self._name, self._poll, self._stand_still)
+
+    async def _stand_still(self) -> None:
+        await self._note(Condition.PAUSED, by_hand(self._name))
+
+    async def _poll(self) -> None:
         await self._note(self._resting)
         pause = await self.step()
         while pause is not None:

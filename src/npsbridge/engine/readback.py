@@ -56,7 +56,11 @@ class ReadBack:
         self._bell.ring()
 
     async def run(self) -> None:
-        """Read back until the service has ended; cancelled from outside."""
+        """Read back until the service has ended, but not while the connection is paused; cancelled from outside."""
+        self._seams.pauses.learn(await self._seams.store.facts())
+        await self._seams.pauses.run_between(self._name, self._read_back)
+
+    async def _read_back(self) -> None:
         pause = await self.step()
         while pause is not None:
             if self._failures:

@@ -1,11 +1,12 @@
 """What every loop shares: the memory it works on, and the only ways to time, chance and the operator's eyes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from npsbridge.clock import Clock
 from npsbridge.core.ports import Store
 from npsbridge.engine.board import Board
+from npsbridge.engine.pauses import Pauses
 from npsbridge.metrics import Metrics
 
 
@@ -19,3 +20,5 @@ class Seams:
     metrics: Metrics
     jitter: Callable[[], float]
     """Numbers in 0..1 that spread retries."""
+    pauses: Pauses = field(default_factory=Pauses)
+    """What the operator has paused."""

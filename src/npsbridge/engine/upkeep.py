@@ -37,9 +37,10 @@ class Upkeep:
         return deleted > 0
 
     async def listen(self) -> None:
-        """Ring every bell when another process (a verb of the command line) has written to the store."""
+        """Tell every loop when another process (a verb of the command line) has written to the store."""
         while True:
             await anyio.sleep(LOOK_EVERY)
             if await self._seams.store.changed_elsewhere():
+                self._seams.pauses.learn(await self._seams.store.facts())
                 for bell in self._bells:
                     bell.ring()

@@ -22,6 +22,9 @@ that no decision accounts for, is therefore missing on one side only, and `Ledge
   counter for that reason; `depths` has the number of dead rows that can still be looked at.
 - Somebody is erased: what waited or was held of them goes, and is `erased` instead; finished deliveries go without
   moving a counter, like those that retention removes.
+- A person decides. What was held or dead and is tried again is owed again; `dead` goes down by what was dead. A shelved
+  record that is journaled again waits again, a page that is forgotten is `filtered`, and so is whatever is dropped.
+  What was delivered and is sent again is accepted once more: it will have been delivered twice.
 - A release of held-back responses is a routing without a journal entry: their rows stop waiting, and the rest is as
   above.
 """
@@ -81,3 +84,23 @@ def page_shelved() -> Entries:
 def settled(state: State, deliveries: int) -> Entries:
     """What deliveries that were owed add by going into a state."""
     return Counter({state.value: deliveries}) if state in FINISHED else Counter()
+
+
+def requeued(*, dead: int) -> Entries:
+    """What held and dead deliveries add by being owed again, of which so many were dead."""
+    return Counter(dead=-dead)
+
+
+def unshelved(*, journaled: int, forgotten: int) -> Entries:
+    """What shelved items add by waiting in the journal again, or by being forgotten."""
+    return Counter(dead=-journaled - forgotten, filtered=forgotten)
+
+
+def dropped(*, dead: int, others: int) -> Entries:
+    """What deliveries add that nobody wants to be sent any more."""
+    return Counter(dead=-dead, filtered=dead + others)
+
+
+def sent_again(deliveries: int) -> Entries:
+    """What deliveries add that had been delivered, and are owed again."""
+    return Counter(accepted=deliveries)

@@ -15,6 +15,7 @@ from npsbridge.core.ports import (
     Ledger,
     Origin,
     RememberedResponse,
+    Sent,
     Settlement,
     Shelved,
 )
@@ -132,8 +133,11 @@ def shelf_row(number: int, item: Shelved, *, journal_id: int | None, now: int) -
 
 
 def delivery(row: Row) -> Delivery:
-    """From id, connection, person, kind, message id, body, state, attempts, reason, created, next attempt, subject."""
-    number, connection, person, kind, message_id, body, state, attempts, reason, created_at, due, subject = row
+    """From the columns of a delivery.
+
+    Id, connection, person, kind, message id, body, state, attempts, reason, created, next attempt, subject, retried.
+    """
+    number, connection, person, kind, message_id, body, state, attempts, reason, created_at, due, subject, again = row
     return Delivery(
         id=number,
         connection=connection,
@@ -147,7 +151,14 @@ def delivery(row: Row) -> Delivery:
         created_at=created_at,
         next_attempt_at=due,
         subject=subject,
+        retried_at=again,
     )
+
+
+def sent(row: Row) -> Sent:
+    """From id, kind, subject, settled_at."""
+    number, kind, subject, settled_at = row
+    return Sent(id=number, kind=kind, subject=subject, settled_at=settled_at)
 
 
 def settlement_row(settlement: Settlement, *, now: int) -> Row:

@@ -94,6 +94,7 @@ class Line:
         self.identities = identities or {}
         self.responses: dict[str, RememberedResponse] = {}
         self.newest: dict[str, int] = {}
+        self.erased = frozenset[str]()
         self.now = NOW
 
     def routes(self, *readings: Reading) -> list[Routing]:
@@ -108,7 +109,12 @@ class Line:
         return self._keep(release(held, self._recall(), rules=self.rules, plans=self.plans, now=self.now))
 
     def _recall(self) -> Recall:
-        return Recall(responses=dict(self.responses), newest=dict(self.newest), identities=self.identities)
+        return Recall(
+            responses=dict(self.responses),
+            newest=dict(self.newest),
+            identities=self.identities,
+            erased=self.erased,
+        )
 
     def _keep(self, routing: Routing) -> Routing:
         self.responses |= {one.response.id: one for one in routing.responses}

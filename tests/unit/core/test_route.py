@@ -279,6 +279,16 @@ def test_a_comment_after_the_release_is_a_second_revision() -> None:
     assert said(line.route({"id": "1", "comment": "Late", "edited": 60}))[-1] == "1/completed/2"
 
 
+# --- who was erased ---------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_kept_of_an_answer_whose_person_was_erased() -> None:
+    line = Line()
+    line.erased = frozenset({"ana@example.org"})
+    routing = line.route({"id": "1", "email": "Ana@Example.org"}, {"id": "2", "email": "bo@example.org"})
+    assert (routing.erased, [one.response.id for one in routing.responses]) == (1, ["2"])
+
+
 # --- what cannot be put into words ------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """What the loops are tested against: a store in lists, a source and a destination that do as they are told."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from npsbridge.clock import Clock
 from npsbridge.core.model import Delivery, Emission, PlannedDelivery, State
 from npsbridge.core.outcome import Delivered, Outcome
+from npsbridge.core.people import KnownPeople, PersonId
 from npsbridge.core.ports import (
     Arrival,
     Health,
@@ -45,6 +46,8 @@ class MemoryStore:
         self.routings: list[Routing] = []
         self.shelf: list[Shelved] = []
         self.noted: list[Hinted] = []
+        self.known_people = KnownPeople()
+        self.suppressed: dict[PersonId, str] = {}
         self.owed: dict[int, Delivery] = {}
         self.settlements: list[Settlement] = []
         self.purged: list[int] = []
@@ -86,6 +89,14 @@ class MemoryStore:
     async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
         assert connection
         self.noted = [one for one in self.noted if one.hint not in hints]
+
+    async def recall_people(self, ids: Collection[PersonId]) -> KnownPeople:
+        found = {one: key for one, key in self.known_people.owners.items() if one in ids}
+        return msgspec.structs.replace(self.known_people, owners=found)
+
+    async def suppress(self, ids: Collection[PersonId], *, because: str) -> None:
+        self._room("suppress")
+        self.suppressed |= dict.fromkeys(ids, because)
 
     async def shelve(self, item: Shelved) -> None:
         self._room("shelve")

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from end_to_end.harness import log_kept
+from npsbridge.core.people import IdKind, KnownPeople, Person, PersonId
 from npsbridge.core.ports import Heard
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.intake import Intake
@@ -50,6 +51,8 @@ class Unsigned:
                 return Heard(records=[raw])
             case b"h":
                 return Heard(hints=[raw.decode()])
+            case b"u":
+                return Heard(unsubscribed=["Ana@example.org"])
             case b"b":
                 raise BadRecord("/id", "is missing")
             case _:
@@ -292,3 +295,13 @@ async def test_a_full_store_asks_the_caller_of_a_hint_to_come_again() -> None:
 async def test_a_body_that_cannot_be_a_webhook_is_refused_with_the_reason() -> None:
     answer = await post(Door(), b"bad", {}, "/hooks/open/t0ken")
     assert (answer.status, (await answer.json())["message"]) == (400, "/id: is missing")
+
+
+async def test_who_unsubscribes_is_left_alone_under_every_id_that_is_known() -> None:
+    door = Door()
+    person = Person(key="person:1", user_id="u1", email="ana@example.org")
+    email = PersonId(IdKind.EMAIL, "ana@example.org")
+    door.store.known_people = KnownPeople(persons={person.key: person}, owners={email: person.key})
+    answer = await post(door, b"unsubscribed", {}, "/hooks/open/t0ken")
+    assert answer.status == 200
+    assert door.store.suppressed == dict.fromkeys([email, PersonId(IdKind.USER, "u1")], "unsubscribed")

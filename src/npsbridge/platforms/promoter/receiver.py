@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from npsbridge.core import reading
+from npsbridge.core.keys import normalised_email
 from npsbridge.core.ports import Heard
 from npsbridge.errors import BadRecord
 from npsbridge.platforms.base import Wiring
@@ -20,6 +21,7 @@ MOST_HINTS = 100
 _OF_FEEDBACK = ("feedback.", "survey.response_")
 """What general and eCommerce accounts call the news of an answer."""
 _REMOVED = "removed"
+_UNSUBSCRIBED = "contact.unsubscribed"
 _EVENT_NAMES = ("event", "event_type", "type")
 _INSIDE = ("data", "feedback", "response", "survey_response", "payload", "object")
 _IDS = ("feedback_id", "response_id", "survey_response_id", "id")
@@ -30,8 +32,9 @@ class PromoterReceiver:
     """Takes every body that may be meant; what it says beside the id is not believed.
 
     News of a removal tells nothing: what was emitted cannot be called back, and reading a removed feedback back finds
-    none. `contact.unsubscribed` is known and tells nothing either, as long as no surveys are sent from here. News of
-    tags and metrics that name no feedback are none of ours; the rescans find what they changed.
+    none. `contact.unsubscribed` names who wants no more surveys, the only news that counts without being read back:
+    no list shows it, and to leave somebody alone harms nobody. News of tags and metrics that name no feedback are none
+    of ours; the rescans find what they changed.
     """
 
     def __init__(self, wiring: Wiring[PromoterSettings]) -> None:
@@ -49,7 +52,8 @@ class PromoterReceiver:
         hints = dict.fromkeys(hint for item in news for hint in _hints(item))
         if len(hints) > MOST_HINTS:
             raise BadRecord("", f"speaks of more than {MOST_HINTS} feedbacks")
-        return Heard(hints=list(hints))
+        unsubscribed = dict.fromkeys(email for item in news for email in _unsubscribed(item))
+        return Heard(hints=list(hints), unsubscribed=list(unsubscribed)[:MOST_HINTS])
 
 
 def _hints(item: object) -> Iterator[str]:
@@ -64,6 +68,13 @@ def _hints(item: object) -> Iterator[str]:
         if found is None:
             raise BadRecord("/data/id", "is missing")
         yield _checked(found)
+
+
+def _unsubscribed(item: object) -> Iterator[str]:
+    if isinstance(item, dict) and _event(item) == _UNSUBSCRIBED:
+        places = (item.get("data"), item.get("contact"), item)
+        found = (place.get("email") for place in places if isinstance(place, dict))
+        yield from (email for value in found if isinstance(value, str) and (email := normalised_email(value)))
 
 
 def _event(item: Mapping[str, Any]) -> str | None:

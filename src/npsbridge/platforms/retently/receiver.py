@@ -25,7 +25,8 @@ ANSWERS: Final = ("data", "feedback", "response", "responses", "payload", "body"
 PERSONS: Final = ("customer", "contact", "person", "subscriber")
 IDS: Final = ("feedbackId", "feedback_id", "responseId", "response_id", "id", "_id")
 EMAILS: Final = ("email", "customerEmail", "contactEmail", "customer_email")
-NO_ANSWER: Final = ("unsubscrib", "optout", "optedout", "bounce")
+OPTED_OUT: Final = ("unsubscrib", "optout", "optedout")
+NO_ANSWER: Final = (*OPTED_OUT, "bounce")
 """Parts of the names of other news: a contact opted out, a survey bounced."""
 DEEPEST: Final = 4
 
@@ -48,7 +49,8 @@ class RetentlyReceiver:
         body = reading.decode(raw, Any)
         if not isinstance(body, dict | list):
             raise BadRecord("", "is neither an object nor a list")
-        return Heard(hints=list(dict.fromkeys(_hints(body, DEEPEST))))
+        unsubscribed = dict.fromkeys(_unsubscribed(body, DEEPEST))
+        return Heard(hints=list(dict.fromkeys(_hints(body, DEEPEST))), unsubscribed=list(unsubscribed))
 
 
 def _hints(body: object, depth: int) -> Iterator[str]:
@@ -56,16 +58,26 @@ def _hints(body: object, depth: int) -> Iterator[str]:
     if isinstance(body, list):
         for item in body:
             yield from _hints(item, depth - 1)
-    elif isinstance(body, dict) and depth > 0 and not _is_other_news(body):
+    elif isinstance(body, dict) and depth > 0 and not _is_news_of(body, NO_ANSWER):
         inner = [hint for name in ANSWERS for hint in _hints(body.get(name), depth - 1)]
         words = [word for word in (_id(body), _email(body)) if word]
         yield from inner or ([" ".join(words)] if words else [])
 
 
-def _is_other_news(body: Mapping[str, Any]) -> bool:
+def _unsubscribed(body: object, depth: int) -> Iterator[str]:
+    """Who opted out. No list shows it, so the news counts as it stands: to leave somebody alone harms nobody."""
+    if isinstance(body, list):
+        for item in body:
+            yield from _unsubscribed(item, depth - 1)
+    elif isinstance(body, dict) and depth > 0 and _is_news_of(body, OPTED_OUT):
+        found = (_email(place) for place in (body, *(body.get(name) for name in ANSWERS)) if isinstance(place, dict))
+        yield from filter(None, found)
+
+
+def _is_news_of(body: Mapping[str, Any], parts: tuple[str, ...]) -> bool:
     event = body.get("event") or body.get("eventType") or body.get("type")
     letters = "".join(filter(str.isalpha, event)).casefold() if isinstance(event, str) else ""
-    return any(part in letters for part in NO_ANSWER)
+    return any(part in letters for part in parts)
 
 
 def _id(body: Mapping[str, Any]) -> str | None:

@@ -34,6 +34,11 @@ AWAIT_NO_LONGER: Final = "DELETE FROM awaited WHERE connection = ? AND message_i
 # Who has turned out to be an older person takes along what waits; what vendors were told of the older one stands.
 REKEY_AWAITED: Final = "UPDATE awaited SET person = :older WHERE person = :newer"
 FORGET_SAID: Final = "DELETE FROM said WHERE person = ?"
+FORGET_SAID_BY: Final = """
+    DELETE FROM said WHERE (person, connection) IN (
+        SELECT person, connection FROM outbox WHERE id = ? AND kind = ? AND state = 'filtered'
+    )
+"""
 FORGET_AWAITED: Final = "DELETE FROM awaited WHERE person = ?"
 PURGE_SEEN: Final = """
     DELETE FROM seen WHERE id IN (
@@ -106,7 +111,7 @@ def keep(database: sqlite3.Connection, routing: Routing, *, gone: Collection[str
 
 
 def end_waiting(database: sqlite3.Connection, routing: Routing) -> list[str]:
-    """Let the calls wait no longer whose wait a routing ends; returns whose calls had been erased since it was decided."""
+    """Let the calls wait no longer whose wait a routing ends; returns whose were erased since it was decided."""
     ended = [(one.person, database.execute(AWAIT_NO_LONGER, one.key).rowcount) for one in routing.no_longer_awaited]
     return [person for person, deleted in ended if not deleted]
 

@@ -102,7 +102,8 @@ NEXT_DUE: Final = """
 """
 
 _DELIVERY: Final = """
-    SELECT id, connection, person, kind, message_id, body, state, attempts, reason, created_at, next_attempt_at, subject
+    SELECT id, connection, person, kind, message_id, body, state, attempts, reason, created_at, next_attempt_at,
+           subject, retried_at
     FROM outbox CROSS JOIN bodies ON bodies.delivery_id = outbox.id
 """
 INFLIGHT: Final = f"{_DELIVERY} WHERE connection = ? AND state = 'inflight' ORDER BY id"
@@ -184,6 +185,42 @@ OLDEST_OWED: Final = """
         SELECT min(id) FROM outbox INDEXED BY outbox_inflight WHERE state = 'inflight' GROUP BY connection
     )
     SELECT connection, created_at FROM outbox WHERE id IN (SELECT id FROM oldest) ORDER BY id DESC
+"""
+
+# --- what a person decides ---------------------------------------------------------------------------------------
+
+# In the order of their ids, whatever their state: the table is passed once, piece by piece.
+CHOSEN: Final = """
+    SELECT id, connection, person, kind, message_id, body, state, attempts, reason, created_at, next_attempt_at,
+           subject, retried_at
+    FROM outbox NOT INDEXED CROSS JOIN bodies ON bodies.delivery_id = outbox.id
+    WHERE id > :after AND state IN (SELECT value FROM json_each(:states))
+      AND (:connection IS NULL OR connection = :connection)
+    ORDER BY id LIMIT :limit
+"""
+# What was shelved is about nobody in particular, and is no request that could be sent.
+SEND_AGAIN: Final = """
+    UPDATE outbox SET state = 'queued', reason = NULL, next_attempt_at = NULL, settled_at = NULL, retried_at = ?
+    WHERE id = ? AND state = ? AND person <> ''
+"""
+UNSHELVE: Final = "DELETE FROM outbox WHERE id = ? AND state = 'dead' AND person = ''"
+DROP: Final = """
+    UPDATE outbox SET state = 'filtered', reason = ?, next_attempt_at = NULL, settled_at = ? WHERE id = ? AND state = ?
+"""
+# In the order in which they arrived there, which for each person is that of their ids.
+SENT: Final = """
+    SELECT id, kind, subject, settled_at FROM outbox INDEXED BY outbox_finished
+    WHERE settled_at IS NOT NULL AND state = 'delivered' AND connection = :connection
+      AND settled_at < :before AND (settled_at, id) > (:reached, :after)
+    ORDER BY settled_at, id LIMIT :limit
+"""
+UNTOLD: Final = """
+    SELECT rowid, content, revision, milestones, settle_at FROM responses
+    WHERE rowid > :after AND settle_at IS NULL AND NOT EXISTS (
+        SELECT 1 FROM outbox WHERE outbox.connection = :connection
+          AND subject = responses.connection || '/' || responses.response_id
+    )
+    ORDER BY rowid LIMIT :limit
 """
 
 # --- tracing ----------------------------------------------------------------------------------------------------

@@ -23,12 +23,13 @@ from npsbridge.core.ports import (
     RememberedResponse,
     Retention,
     Routing,
+    Sent,
     Settlement,
     Shelved,
     Trace,
 )
 from npsbridge.store import rows
-from npsbridge.store.sqlite import calls, erasure, writes
+from npsbridge.store.sqlite import calls, erasure, steering, writes
 from npsbridge.store.sqlite import people as people_rows
 from npsbridge.store.sqlite import statements as sql
 from npsbridge.store.sqlite.lock import held_alone
@@ -190,6 +191,41 @@ class SqliteStore:
         """Record what became of attempts."""
         now = self._clock.now_ms()
         await self._writer.run(lambda database: writes.settle_all(database, settlements, now))
+
+    # --- what a person decides --------------------------------------------------------------------------------------
+
+    async def chosen(
+        self, states: Collection[State], *, connection: str | None, after: int, limit: int
+    ) -> list[Delivery]:
+        """Deliveries and shelved items in some states, oldest first."""
+        return await steering.chosen(self._view, states, connection, after, limit)
+
+    async def requeue(self, numbers: Sequence[int]) -> int:
+        """Have held and dead deliveries tried again, for as long as new ones."""
+        now = self._clock.now_ms()
+        return await self._writer.run(lambda database: steering.requeue(database, numbers, now))
+
+    async def unshelve(self, items: Mapping[int, Arrival | None]) -> int:
+        """Take items off the shelf of the dead, to be journaled again or forgotten."""
+        return await self._writer.run(lambda database: steering.unshelve(database, items))
+
+    async def drop(self, numbers: Sequence[int], *, because: str) -> int:
+        """Have deliveries never sent."""
+        now = self._clock.now_ms()
+        return await self._writer.run(lambda database: steering.drop(database, numbers, because, now))
+
+    async def sent(self, connection: str, *, before: int, after: tuple[int, int], limit: int) -> list[Sent]:
+        """What a connection has taken, in the order in which it did."""
+        return await steering.sent(self._view, connection, before, after, limit)
+
+    async def send_again(self, numbers: Sequence[int]) -> int:
+        """Owe again what was delivered."""
+        now = self._clock.now_ms()
+        return await self._writer.run(lambda database: steering.send_again(database, numbers, now))
+
+    async def untold(self, connection: str, *, after: int, limit: int) -> list[tuple[int, RememberedResponse]]:
+        """Responses of which the outbox holds nothing for a connection."""
+        return await steering.untold(self._view, connection, after, limit)
 
     # --- what can be seen -----------------------------------------------------------------------------------------
 

@@ -238,7 +238,12 @@ CALLS: Upgrade = (
     "CREATE INDEX awaited_expiry ON awaited (expires_at)",
 )
 
-UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS, PEOPLE, CALLS)
+STEERING: Upgrade = (
+    # How long a delivery is tried counts from here once a person had it sent again; when it was accepted stays true.
+    "ALTER TABLE outbox ADD COLUMN retried_at INTEGER",
+)
+
+UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS, PEOPLE, CALLS, STEERING)
 """The n-th one leads from version n-1 to version n."""
 
 

@@ -31,19 +31,25 @@ def append_all(database: sqlite3.Connection, appends: Sequence[Append]) -> list[
     """Journal what several callers hand in, in their order."""
     arrivals = [arrival for together, _ in appends for arrival in together]
     if arrivals:
-        numbers = _numbers(database, "journal", len(arrivals))
-        database.executemany(sql.ADD_ARRIVAL, map(rows.arrival_row, numbers, arrivals))
-        database.execute(sql.AWAIT_ROUTING, (numbers[0],))
-        _count(database, [ledger.arrived(arrivals)])
+        journal(database, arrivals)
+        count(database, [ledger.arrived(arrivals)])
     moved = [checkpoint for _, checkpoint in appends if checkpoint is not None]
     if moved:
         database.executemany(sql.MOVE_CHECKPOINT, moved)
     return [None] * len(appends)
 
 
+def journal(database: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
+    """Have arrivals wait to be routed, in their order; the ledger is the caller's business."""
+    if arrivals:
+        numbers = _numbers(database, "journal", len(arrivals))
+        database.executemany(sql.ADD_ARRIVAL, map(rows.arrival_row, numbers, arrivals))
+        database.execute(sql.AWAIT_ROUTING, (numbers[0],))
+
+
 def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], now: int) -> None:
     """Make routings true, in order, except those that are already."""
-    _count(database, [_apply(database, routing, now) for routing in routings if _is_news(database, routing)])
+    count(database, [_apply(database, routing, now) for routing in routings if _is_news(database, routing)])
 
 
 def _is_news(database: sqlite3.Connection, routing: Routing) -> bool:
@@ -102,7 +108,7 @@ def _keep(database: sqlite3.Connection, deliveries: Sequence[PlannedDelivery], s
 def shelve_page(database: sqlite3.Connection, item: Shelved, now: int) -> None:
     """Shelve what never was a record of an arrival."""
     if _is_shelved_anew(database, item, None, now):
-        _count(database, [ledger.page_shelved()])
+        count(database, [ledger.page_shelved()])
 
 
 def _is_shelved_anew(database: sqlite3.Connection, item: Shelved, journal_id: int | None, now: int) -> bool:
@@ -121,7 +127,7 @@ def settle_all(database: sqlite3.Connection, settlements: Sequence[Settlement], 
     for state, together in groupby(settlements, key=attrgetter("state")):
         changed = database.executemany(sql.SETTLE, [rows.settlement_row(one, now=now) for one in together]).rowcount
         entries.append(ledger.settled(state, changed))
-    _count(database, entries)
+    count(database, entries)
 
 
 def note_hints(database: sqlite3.Connection, connection: str, hints: Sequence[str], heard_at: int) -> None:
@@ -181,7 +187,8 @@ def _numbers(database: sqlite3.Connection, name: str, wanted: int) -> range:
     return range(last - wanted + 1, last + 1)
 
 
-def _count(database: sqlite3.Connection, entries: Iterable[ledger.Entries]) -> None:
+def count(database: sqlite3.Connection, entries: Iterable[ledger.Entries]) -> None:
+    """Move the lines of the ledger, in the transaction of what is counted."""
     total: ledger.Entries = Counter()
     for entry in entries:
         total.update(entry)

@@ -63,7 +63,7 @@ def test_names_are_optional() -> None:
 def test_the_ids_that_bring_answers_home_go_before_traits_of_that_name() -> None:
     person = ted(traits={"segment_user_id": "forged"}, anonymous_ids=("a-1",))
     [body] = bodies(made(), call(), person)
-    assert body["attributes"] == {"segment_user_id": "12345", "segment_anonymous_id": "a-1"}
+    assert body["attributes"] == {"segment_user_id": "12345"}
 
 
 @pytest.mark.parametrize(("lacking", "word"), [("user_id", "userId"), ("email", "email")])

@@ -67,7 +67,7 @@ def test_news_of_a_feedback_is_a_hint_to_read_it(receiver: PromoterReceiver, bod
     [
         hook("feedback.removed", FEEDBACK),
         hook("survey.response_removed", FEEDBACK),
-        hook("contact.unsubscribed", {"id": 5, "email": "mara@acme.test"}),
+        hook("contact.unsubscribed", {"id": 5}),
         hook("metric.score_changed", {"nps": "50.0"}),
         hook("tag.renamed", {"id": 12, "name": "help"}),
         hook("invoice.paid", {"id": 12}),
@@ -76,8 +76,20 @@ def test_news_of_a_feedback_is_a_hint_to_read_it(receiver: PromoterReceiver, bod
         [],
     ],
 )
-def test_a_removal_an_unsubscription_and_unknown_news_tell_nothing(receiver: PromoterReceiver, body: Any) -> None:
+def test_a_removal_and_unknown_news_tell_nothing(receiver: PromoterReceiver, body: Any) -> None:
     assert receiver.hear(orjson.dumps(body)) == Heard()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        hook("contact.unsubscribed", {"id": 5, "email": " Mara@acme.test"}),
+        {"event": "contact.unsubscribed", "email": "mara@acme.test"},
+        {"event": "contact.unsubscribed", "contact": {"email": "mara@acme.test"}},
+    ],
+)
+def test_who_unsubscribes_is_told_by_email(receiver: PromoterReceiver, body: Any) -> None:
+    assert receiver.hear(orjson.dumps(body)) == Heard(unsubscribed=["mara@acme.test"])
 
 
 def test_each_feedback_of_a_list_is_hinted_at_once(receiver: PromoterReceiver) -> None:

@@ -71,6 +71,19 @@ def test_other_news_hints_at_nothing(receiver: TokenReceiver, body: object) -> N
     assert (heard.hints, heard.records) == ([], [])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"event": "unsubscribed", "data": {"email": EMAIL}},
+        {"event": "Contact opted out", "email": EMAIL.upper()},
+        [{"type": "opt-out", "customer": {"email": EMAIL}}],
+    ],
+    ids=str,
+)
+def test_who_opts_out_is_told_by_email(receiver: TokenReceiver, body: object) -> None:
+    assert receiver.hear(orjson.dumps(body)).unsubscribed == [EMAIL]
+
+
 @pytest.mark.parametrize("raw", [b"", b"<html>", b"7", b"null", b'"text"', b"{", b"\xff\xfe"], ids=repr)
 def test_what_is_no_json_object_or_list_is_refused(receiver: TokenReceiver, raw: bytes) -> None:
     with pytest.raises(BadRecord):
