@@ -93,6 +93,8 @@ async def running(
         seams = Seams(store=store, board=Board(store, clock), clock=clock, metrics=metrics, jitter=jitter)
         parts = _parts(settings, session, seams)
         loops = make_loops(settings, parts, seams)
+        await loops.budgets.recall()
+        ladder.push_async_callback(loops.budgets.end)
         view = View(seams=seams, sinks=[sink.connection for sink in parts.sinks], is_draining=draining.is_set)
         admin = await ladder.enter_async_context(serving(admin_app(view), sockets.admin, grace=ADMIN_GRACE))
         sending = await ladder.enter_async_context(anyio.create_task_group())

@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 from npsbridge.app.parts import Parts, rules, takes_calls
 from npsbridge.core.ports import Retention
 from npsbridge.engine.bell import Bell
+from npsbridge.engine.budgets import Budgets
 from npsbridge.engine.dispatch import Lane
 from npsbridge.engine.doubt import Doubts
 from npsbridge.engine.forwarding import CallRouter
@@ -32,6 +33,8 @@ class Loops:
     intake: Intake
     readbacks: dict[str, ReadBack]
     """What becomes of the hints of webhooks, by connection."""
+    budgets: Budgets
+    """What is used of each account's limit."""
     feeding: dict[str, Run]
     """What brings work; can be cancelled at any moment."""
     lanes: dict[str, Lane]
@@ -69,7 +72,8 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     kept = settings.retention
     retention = Retention(journal=kept.journal, delivered=kept.delivered, dead=kept.dead)
     upkeep = Upkeep(seams, retention=retention, bells=[bell, *bells.values()])
-    feeding: dict[str, Run] = {"purge": upkeep.purge, "listen": upkeep.listen}
+    budgets = Budgets(parts.windows, seams)
+    feeding: dict[str, Run] = {"purge": upkeep.purge, "listen": upkeep.listen, "budgets": budgets.run}
     if parts.sinks or takes_calls(settings):
         feeding["router"] = Router(desk, seams, bell=bell, bells=bells).run
     for source in parts.sources:
@@ -91,7 +95,7 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
         doubts = Doubts(forwarder, seams, on_unknown=_on_unknown(settings, name))
         lane = Lane(forwarder, seams, bell=bells[name], give_up_after=kept.retry, doubts=doubts)
         lanes[f"forward {name}"] = lane
-    return Loops(seams=seams, intake=intake, readbacks=readbacks, feeding=feeding, lanes=lanes)
+    return Loops(seams=seams, intake=intake, readbacks=readbacks, budgets=budgets, feeding=feeding, lanes=lanes)
 
 
 def _on_unknown(settings: Settings, connection: str) -> str:

@@ -33,6 +33,8 @@ class Parts:
     """What is told of survey responses."""
     forwarders: list[Forwarder] = field(default_factory=list)
     """What is told of people, and asked to survey them."""
+    windows: dict[str, RateWindow] = field(default_factory=dict)
+    """The request limits, by connection."""
     frozen: dict[str, dict[str, str]] = field(default_factory=dict)
     """The facts that the first delivery to a sink makes true for good, by connection."""
 
@@ -58,6 +60,7 @@ def assemble(settings: Settings, session: aiohttp.ClientSession, metrics: Metric
     for connection in settings.connections.values():
         platform = platforms[connection.platform]
         wiring = replace(wire(connection, platform, session, metrics, clock), events=frozenset(settings.events.names))
+        parts.windows[connection.name] = wiring.http.window
         _add(parts, connection, platform, wiring, takes_calls=takes_calls(settings))
     return parts
 

@@ -1,6 +1,7 @@
 """When to go next: rate windows and backoff, as plain arithmetic on a clock that is handed in."""
 
 from collections import deque
+from collections.abc import Iterable
 
 
 class RateWindow:
@@ -31,6 +32,23 @@ class RateWindow:
         self._booked.append((at + self._seconds * max(1.0, cost / self._limit), cost))
         self._sum += cost
         return at - now
+
+    @property
+    def limit(self) -> float:
+        """The most that any window holds; 0 for no limit."""
+        return self._limit
+
+    def booked(self, now: float) -> list[tuple[float, int]]:
+        """What the window holds: in how many seconds each booking leaves it, and what it costs."""
+        self._forget(now)
+        return [(leaves_at - now, cost) for leaves_at, cost in self._booked]
+
+    def restore(self, now: float, booked: Iterable[tuple[float, int]]) -> None:
+        """Take over what another window held, such as that of the process before; call it before anything is booked."""
+        for left, cost in sorted(booked):
+            if 0 < left <= self._seconds:
+                self._booked.append((now + left, cost))
+                self._sum += cost
 
     def _earliest(self, now: float, cost: int) -> float:
         excess = self._sum + min(cost, self._limit) - self._limit

@@ -49,6 +49,11 @@ class HttpClient:
         self._connection = connection
         self._window = window or RateWindow(0, 60)
 
+    @property
+    def window(self) -> RateWindow:
+        """The limit of the account, and what of it is used."""
+        return self._window
+
     async def request(
         self,
         method: str,

@@ -36,13 +36,13 @@ def loops_of(store: MemoryStore, parts: Parts) -> Loops:
 
 def test_there_is_a_loop_for_every_part() -> None:
     loops = loops_of(MemoryStore(), Parts(sources=[ScriptedSource()], sinks=[ScriptedDestination()]))
-    assert set(loops.feeding) == {"purge", "listen", "router", "poll shop"}
+    assert set(loops.feeding) == {"purge", "listen", "budgets", "router", "poll shop"}
     assert set(loops.lanes) == {"forward sink"}
 
 
 def test_without_a_sink_nothing_is_routed() -> None:
     loops = loops_of(MemoryStore(), Parts())
-    assert set(loops.feeding) == {"purge", "listen"}
+    assert set(loops.feeding) == {"purge", "listen", "budgets"}
 
 
 @pytest.mark.looptime
