@@ -1,0 +1,47 @@
+"""Several people at once, for a vendor that takes one delivery a request: each person's deliveries stay in order.
+
+Without it a vendor that takes a fifth of a second to answer would be asked five times a second, whatever its limit is.
+"""
+
+from collections.abc import Sequence
+
+import anyio
+
+from npsbridge.core.model import Delivery
+from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater
+from npsbridge.core.ports import Sender
+
+BEHIND_ANOTHER = "waits behind an earlier delivery of the same person"
+
+
+class Abreast:
+    """Takes batches for a sender of single deliveries; a `Sender` itself."""
+
+    def __init__(self, sender: Sender, most: int) -> None:
+        """`most` is how many may be under way at once."""
+        self.connection = sender.connection
+        self.batch_limit = most
+        self.rate_limit = sender.rate_limit
+        self._sender = sender
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        """Attempt everybody's deliveries side by side, each person's one after the other."""
+        by_person: dict[str, list[Delivery]] = {}
+        for one in batch:
+            by_person.setdefault(one.person, []).append(one)
+        outcomes: dict[int, Outcome] = {}
+        async with anyio.create_task_group() as group:
+            for deliveries in by_person.values():
+                group.start_soon(self._in_order, deliveries, outcomes)
+        return [outcomes[one.id] for one in batch]
+
+    async def _in_order(self, deliveries: Sequence[Delivery], outcomes: dict[int, Outcome]) -> None:
+        """Stop at the first that is not finished: what is behind it would overtake it."""
+        is_held_up = False
+        for one in deliveries:
+            if is_held_up:
+                outcomes[one.id] = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
+                continue
+            (outcome,) = await self._sender.deliver([one])
+            outcomes[one.id] = outcome
+            is_held_up = not isinstance(outcome, Delivered | Declined | Rejected)

@@ -1,0 +1,75 @@
+"""Several people at once, each person in order."""
+
+from collections.abc import Sequence
+
+import anyio
+import msgspec
+import pytest
+
+from npsbridge.core.model import Delivery
+from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater, Unknown
+from npsbridge.engine.abreast import BEHIND_ANOTHER, Abreast
+from unit.engine.doubles import a_delivery
+
+WAITS = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
+
+pytestmark = pytest.mark.looptime
+
+
+class Slow:
+    """Takes a second for each; what the script says of a number becomes of it."""
+
+    connection = "sink"
+    batch_limit = 1
+    rate_limit = 0.0
+
+    def __init__(self, **script: Outcome) -> None:
+        self.script = script
+        self.under_way = self.most_under_way = 0
+        self.asked: list[int] = []
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        (one,) = batch
+        self.asked.append(one.id)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        await anyio.sleep(1)
+        self.under_way -= 1
+        return [self.script.get(f"n{one.id}", Delivered())]
+
+
+def of(person: str, *numbers: int) -> list[Delivery]:
+    return [msgspec.structs.replace(a_delivery(number), person=person) for number in numbers]
+
+
+async def test_different_people_do_not_wait_for_each_other() -> None:
+    sender = Slow()
+    started = anyio.current_time()
+    await Abreast(sender, 8).deliver([*of("ann", 1), *of("bob", 2), *of("cid", 3)])
+    assert (anyio.current_time() - started, sender.most_under_way) == (1.0, 3)
+
+
+async def test_i5_one_person_in_order() -> None:
+    sender = Slow()
+    outcomes = await Abreast(sender, 8).deliver([*of("ann", 1), *of("bob", 2), *of("ann", 3, 4)])
+    assert outcomes == [Delivered()] * 4
+    assert [number for number in sender.asked if number != 2] == [1, 3, 4]
+
+
+@pytest.mark.parametrize("trouble", [RetryLater(reason="HTTP 503"), Unknown(reason="no answer")])
+async def test_i5_nothing_of_a_person_overtakes_what_is_not_finished(trouble: Outcome) -> None:
+    sender = Slow(n1=trouble)
+    outcomes = await Abreast(sender, 8).deliver([*of("ann", 1, 2), *of("bob", 3)])
+    assert outcomes == [trouble, WAITS, Delivered()]
+    assert sender.asked == [1, 3]
+
+
+@pytest.mark.parametrize("end", [Declined(reason="throttled"), Rejected(reason="HTTP 422")])
+async def test_what_has_come_to_its_end_holds_nobody_up(end: Outcome) -> None:
+    outcomes = await Abreast(Slow(n1=end), 8).deliver(of("ann", 1, 2))
+    assert outcomes == [end, Delivered()]
+
+
+def test_it_stands_in_for_its_sender() -> None:
+    abreast = Abreast(Slow(), 8)
+    assert (abreast.connection, abreast.batch_limit, abreast.rate_limit) == ("sink", 8, 0.0)
