@@ -83,6 +83,12 @@ def _of_webhooks(settings: Settings, parts: Parts) -> list[Finding]:
         Finding(subject=name, is_good=True, text=f"paste as webhook URL at the vendor: {base}{path}")
         for name, path in paths.items()
     ]
+    if settings.ingest.webhook_secret:
+        text = f"paste into Segment's Webhooks destination, with the shared secret: {base}/hooks/segment"
+        found.append(Finding(subject="segment", is_good=True, text=text))
+    if settings.ingest.write_keys:
+        text = f"SDKs send to {base} (paths /v1/identify, /v1/track, /v1/batch ...) with one of your write keys"
+        found.append(Finding(subject="tracking API", is_good=True, text=text))
     if found and settings.public_url is None:
         text = "is not set, so the URLs above are of this machine alone: set it to the address that vendors can reach"
         found.append(Finding(subject="NPSBRIDGE_PUBLIC_URL", is_good=None, text=text))

@@ -51,6 +51,28 @@ def test_the_webhook_url_is_made_of_the_public_url(npsbridge: Command, monkeypat
 
 
 @pytest.mark.usefixtures("configured")
+def test_the_url_of_a_token_hook_names_the_setting_and_never_shows_the_token(
+    npsbridge: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NPSBRIDGE_RETENTLY__API_KEY", "a-retently-key")
+    monkeypatch.setenv("NPSBRIDGE_RETENTLY__WEBHOOK_TOKEN", "a-long-secret-token")
+    shown = npsbridge("check").out
+    assert "/hooks/retently/<NPSBRIDGE_RETENTLY__WEBHOOK_TOKEN>\n" in shown
+    assert "a-long-secret-token" not in shown
+
+
+@pytest.mark.usefixtures("configured")
+def test_where_calls_are_to_be_sent_is_said(npsbridge: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NPSBRIDGE_PUBLIC_URL", "https://nps.example.com")
+    monkeypatch.setenv("NPSBRIDGE_INGEST__WRITE_KEYS", '["a-key-of-the-shop"]')
+    monkeypatch.setenv("NPSBRIDGE_INGEST__WEBHOOK_SECRET", "a-shared-secret")
+    shown = npsbridge("check").out
+    assert "https://nps.example.com/hooks/segment\n" in shown
+    assert "SDKs send to https://nps.example.com (" in shown
+    assert "a-key-of-the-shop" not in shown
+
+
+@pytest.mark.usefixtures("configured")
 def test_without_a_public_url_the_webhook_url_is_said_to_be_of_no_use(npsbridge: Command) -> None:
     subjects = [found["subject"] for found in findings(npsbridge("check", "--json")) if found["good"] is None]
     assert subjects == ["NPSBRIDGE_PUBLIC_URL"]
