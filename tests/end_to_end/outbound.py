@@ -5,6 +5,7 @@ In a test marked with `looptime` all of it is in virtual time. At the end of eve
 
 import hashlib
 import hmac
+import io
 import itertools
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -102,7 +103,9 @@ class Outbound(Line):
         """Somebody is described."""
         return self.call("identify", **_ids(user_id, anonymous_id), traits=traits)
 
-    def track(self, user_id: str | None, event: str, /, *, anonymous_id: str | None = None, **properties: Any) -> Message:
+    def track(
+        self, user_id: str | None, event: str, /, *, anonymous_id: str | None = None, **properties: Any
+    ) -> Message:
         """Somebody does something."""
         return self.call("track", **_ids(user_id, anonymous_id), event=event, properties=properties)
 
@@ -127,19 +130,19 @@ class Outbound(Line):
         """A request to the public listener, with exactly these bytes."""
         sent = {"Content-Type": "application/json", **(headers or {})}
         url = f"http://{app.public}{path}"
-        async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=sent) as answer:
+        async with aiohttp.ClientSession() as session, session.post(url, data=io.BytesIO(body), headers=sent) as answer:
             return Answered(answer.status, await answer.json())
 
     # --- what became of them --------------------------------------------------------------------------------------
 
     async def rests(self, app: App, *, within: float = HOUR) -> None:
         """Wait until nothing is to be decided or sent any more."""
-        await until(lambda: at_rest(app), within=within)
+        await until(lambda: at_rest(app), within=within, look_every=1.0)
 
     async def passes(self, seconds: float) -> None:
         """Let so much time pass."""
         ends_at = self.time.now() + seconds
-        await until(lambda: self.time.now() >= ends_at, within=seconds + HOUR, look_every=min(seconds, 60.0))
+        await until(lambda: self.time.now() >= ends_at, within=seconds + HOUR, look_every=min(seconds, 600.0))
 
     async def listed(self, app: App, state: State, connection: str | None = None) -> list[Delivery]:
         """What `npsbridge outbox list --state` shows, oldest first."""

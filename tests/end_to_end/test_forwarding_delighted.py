@@ -11,7 +11,7 @@ from end_to_end.outbound import HOUR, PURCHASE, Asked, Outbound, asked, bodies, 
 from npsbridge.app import App
 from npsbridge.core.model import State
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=8)
 
 
 async def filtered(line: Outbound, app: App) -> list[str | None]:
@@ -72,12 +72,14 @@ async def test_a_listed_event_asks_for_a_survey_with_stored_traits_and_the_event
         assert [one.properties["price"] for one in line.delighted.survey_requests] == ["12"]
 
 
-@pytest.mark.parametrize("name", ["purchased product", "Purchased  Product", " Purchased Product", "Purchased Product "])
+@pytest.mark.parametrize(
+    "name", ["purchased product", "Purchased  Product", " Purchased Product", "Purchased Product "]
+)
 async def test_an_event_whose_name_differs_by_case_or_a_blank_asks_for_nothing(tmp_path: Path, name: str) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
         await line.tell(app, line.identify("u1", email="ana@example.org"), line.track("u1", name))
         assert bodies(line.delighted) == [told_of_ana()]
-        assert (await app.store.ledger()).filtered == 1 + 0
+        assert (await app.store.ledger()).filtered == 1
 
 
 async def test_a_sample_rate_takes_its_share_and_lists_the_others(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ async def test_a_survey_by_sms_goes_to_the_phone_number_among_the_traits(tmp_pat
 
 async def test_every_value_of_a_trait_becomes_one_that_delighted_takes(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
-        traits = {"vip": True, "age": 42, "tags": ["a", "b"], "address": {"city": "Bern"}, "left": None}
+        traits: dict[str, Any] = {"vip": True, "age": 42, "tags": ["a", "b"], "address": {"city": "Bern"}, "left": None}
         await line.tell(app, line.identify("u1", email="ana@example.org", **traits))
         expected = {"vip": True, "age": 42, "tags": "a, b", "address": '{"city": "Bern"}'}
         assert bodies(line.delighted) == [told_of_ana(**expected)]

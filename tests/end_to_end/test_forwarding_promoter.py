@@ -9,7 +9,7 @@ import pytest
 from end_to_end.outbound import CAMPAIGN, DAY, INVITATION, Asked, asked, bodies, outbound
 from npsbridge.core.model import State
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=8)
 
 TED = {"email": "ted@mosbiusdesigns.com", "firstName": "Ted", "lastName": "Mosby", "plan": "Premium"}
 
@@ -105,7 +105,7 @@ async def test_an_event_may_name_a_campaign_of_its_own(tmp_path: Path) -> None:
 async def test_an_order_completed_is_stored_with_its_contact_and_surveys_nobody(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
         await line.tell(app, line.identify("12345", **TED))
-        order = {"order_id": "o-1", "total": 30.5, "products": [{"sku": "a"}]}
+        order: dict[str, Any] = {"order_id": "o-1", "total": 30.5, "products": [{"sku": "a"}]}
         happened = "2026-03-31T23:00:00.000Z"
         await line.tell(app, {**line.track("12345", "Order Completed", **order), "timestamp": happened})
         last = {"last_order_id": "o-1", "last_order_total": "30.5", "last_order_at": happened}

@@ -10,7 +10,7 @@ from end_to_end.outbound import ACTIVATION, DAY, Asked, Outbound, asked, bodies,
 from npsbridge.app import App
 from npsbridge.core.model import State
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=8)
 
 HOME = {"label": "segment_user_id", "type": "string", "value": "u1"}
 

@@ -8,7 +8,7 @@ import pytest
 from end_to_end.outbound import DAY, REPORT, Asked, Outbound, asked, bodies, outbound
 from npsbridge.core.model import State
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=8)
 
 BOND = {"name": "James Bond", "email": "007@sis.gov.uk", "createdAt": "2015-06-16T09:19:47.155Z"}
 

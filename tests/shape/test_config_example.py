@@ -14,6 +14,7 @@ from npsbridge.settings import PlatformSettings, SettingDoc, describe, load
 EXAMPLE = Path(__file__).parents[2] / "config.example.env"
 # A setting stands at the start of a line, with or without one #; what is indented behind a # is prose.
 SETTING = re.compile(r"#?(NPSBRIDGE_\w+)=(.*)")
+EXAMPLES = re.findall(r"^#     (NPSBRIDGE_\w+)=(.+)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def example_of(doc: SettingDoc) -> str:
@@ -80,6 +81,26 @@ def test_the_file_with_every_line_in_force_and_keys_filled_in_loads(
     settings = load(platforms, env_file=copy, environ={})
     assert set(settings.connections) == set(platforms)
     assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_every_example_in_a_comment_can_be_used(
+    platforms: Mapping[str, type[PlatformSettings]], docs: list[SettingDoc], name: str, text: str
+) -> None:
+    keys = {doc.name: example_of(doc) for doc in docs if doc.secret}
+    beside = {
+        "NPSBRIDGE_SATISMETER__PROJECT_ID": "5f0000000000000000000001",
+        "NPSBRIDGE_PROMOTER__CAMPAIGN_ID": "78",
+        "NPSBRIDGE_CONNECTIONS__EU__PLATFORM": "retently",
+        "NPSBRIDGE_CONNECTIONS__EU__API_KEY": "some-key",
+    }
+    assert load(platforms, environ={**keys, **beside, name: text}) != load(platforms, environ={})
+
+
+def test_every_setting_that_says_which_events_ask_for_a_survey_has_an_example(docs: list[SettingDoc]) -> None:
+    triggers = {doc.name for doc in docs if doc.name.endswith(("__SURVEYS", "__CAMPAIGNS", "SATISMETER__EVENTS"))}
+    assert len(triggers) == 4
+    assert triggers <= {name for name, _ in EXAMPLES}
 
 
 def test_every_line_has_a_comment_that_is_short(lines: list[str]) -> None:

@@ -1,13 +1,20 @@
 """What the README says about settings, promises and commands is what the program has."""
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+import typer
+
+from npsbridge.cli.verbs import app
 from npsbridge.platforms import available, settings_classes
 from npsbridge.platforms.retently.receiver import TEMPLATE
 from npsbridge.settings import describe
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 NONE = "none"
 
@@ -77,3 +84,62 @@ def test_the_two_commands_stand_in_the_first_part() -> None:
     first_part = README.partition("## Set up")[0]
     assert "npsbridge demo" in first_part
     assert "-m pytest" in first_part
+
+
+def test_every_link_to_a_file_leads_to_one() -> None:
+    files = set(re.findall(r"\]\((?!#|https?:)([^)]+)\)", README))
+    assert files
+    assert {file for file in files if not (ROOT / file).is_file()} == set()
+
+
+def test_no_direction_is_put_off_to_a_later_release() -> None:
+    texts = [README, (ROOT / "config.example.env").read_text(encoding="utf-8")]
+    assert [text for text in texts if "later release" in text or "no effect" in text] == []
+
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+def commands() -> Iterator[list[str]]:
+    """The words behind `npsbridge` of every command in the text, without comments."""
+    blocks = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", README, re.DOTALL | re.MULTILINE))
+    in_blocks = re.findall(r"(?:^ *|/bin/)npsbridge ([a-z].*)$", blocks, re.MULTILINE)
+    for line in [*re.findall(r"`npsbridge ([^`]+)`", README), *in_blocks]:
+        yield shlex.split(line, comments=True)
+
+
+def known_options(words: list[str]) -> set[str]:
+    """The options of the verb that a command begins with; fails when there is no such verb."""
+    found = typer.main.get_command(app)
+    for word in words:
+        subcommands = getattr(found, "commands", {})
+        if not subcommands:
+            break
+        assert word in subcommands, f"npsbridge {' '.join(words)}"
+        found = subcommands[word]
+    return {"--help"} | {option for parameter in found.params for option in parameter.opts}
+
+
+def test_every_command_in_the_text_exists_with_its_options() -> None:
+    shown = list(commands())
+    assert len(shown) > 10
+    for words in shown:
+        used = {word for word in words if word.startswith("--")}
+        assert used <= known_options(words), f"npsbridge {' '.join(words)}"
+
+
+@pytest.mark.parametrize("verb", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
+def test_every_verb_stands_in_the_text(verb: str) -> None:
+    assert f"npsbridge {verb}" in README or f"`{verb} " in README
+
+
+# --- what a call does -------------------------------------------------------------------------------------------
+
+
+def test_every_platform_that_is_told_of_people_has_its_row_of_what_a_call_does() -> None:
+    section = README.partition("## What a call does")[2].partition("## Platforms")[0]
+    forwarders = {name for name, platform in available().items() if platform.forwarder}
+    first_cells = re.findall(r"^\| ([A-Z][\w.]+) \|", section, re.MULTILINE)
+    rows = {cell.lower().removesuffix(".io") for cell in first_cells}
+    assert rows == forwarders
+    assert len(first_cells) == 2 * len(forwarders), "what a call does, and how a doubt is settled"

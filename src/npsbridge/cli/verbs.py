@@ -18,8 +18,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-outbox = typer.Typer(help="Look at what is owed, delivered, held or dead.", invoke_without_command=True)
+outbox = typer.Typer(
+    help="Look at what is owed, delivered, held or dead, and settle it by hand.", invoke_without_command=True
+)
 app.add_typer(outbox, name="outbox")
+db = typer.Typer(help="Look the store over, and copy it, also while the daemon runs.", invoke_without_command=True)
+app.add_typer(db, name="db")
 
 EnvFile = Annotated[Path | None, typer.Option("--env-file", help="File of NPSBRIDGE_* settings.", metavar="FILE")]
 NoEnvFile = Annotated[
@@ -27,6 +31,8 @@ NoEnvFile = Annotated[
     typer.Option("--env-file", help="Taken as everywhere, but not read: no setting matters here.", metavar="FILE"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Deliveries = Annotated[list[int] | None, typer.Argument(help="Ids, from `outbox list`.", metavar="[ID]...")]
 Moment = typer.Option(metavar="ISO-DATE", help="An ISO 8601 date or time; UTC unless it says otherwise.")
 
 
@@ -44,6 +50,11 @@ def _npsbridge(
 
 @outbox.callback()
 def _outbox(context: typer.Context) -> None:
+    _explain_if_alone(context)
+
+
+@db.callback()
+def _db(context: typer.Context) -> None:
     _explain_if_alone(context)
 
 
@@ -184,6 +195,147 @@ def outbox_show(
     from npsbridge.cli.outbox import show_delivery
 
     show_delivery(env_file, delivery, as_json=json)
+
+
+@outbox.command("retry")
+def outbox_retry(
+    deliveries: Deliveries = None,
+    env_file: EnvFile = None,
+    *,
+    state: Annotated[str | None, typer.Option(help="Only dead, or only held.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
+    json: Json = False,
+) -> None:
+    """Have dead deliveries sent again, and dead records routed again; all of them unless told which.
+
+    What is held may have been done already, such as a request for a survey: it is done again only when it is named by
+    its id or with --state held.
+    """
+    from npsbridge.cli.steering import retry_deliveries
+
+    retry_deliveries(env_file, deliveries or [], state=state, connection=connection, as_json=json)
+
+
+@outbox.command("drop")
+def outbox_drop(
+    deliveries: Deliveries = None,
+    env_file: EnvFile = None,
+    *,
+    state: Annotated[str | None, typer.Option(help="Only queued, waiting, held or dead.")] = None,
+    connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Never send these deliveries; they are kept as filtered for a while.
+
+    What is on its way is left alone.
+    """
+    from npsbridge.cli.steering import drop_deliveries
+
+    drop_deliveries(env_file, deliveries or [], state=state, connection=connection, is_agreed=yes, as_json=json)
+
+
+@app.command()
+def pause(
+    name: Annotated[str, typer.Argument(help="Name of a connection, such as delighted.")],
+    env_file: EnvFile = None,
+) -> None:
+    """Let a connection rest, in both directions, until it is resumed; nothing is lost meanwhile."""
+    from npsbridge.cli.pausing import steer_connection
+
+    steer_connection(env_file, name, is_paused=True)
+
+
+@app.command()
+def resume(
+    name: Annotated[str, typer.Argument(help="Name of a paused connection.")],
+    env_file: EnvFile = None,
+) -> None:
+    """Let a paused connection go on where it was."""
+    from npsbridge.cli.pausing import steer_connection
+
+    steer_connection(env_file, name, is_paused=False)
+
+
+@app.command("replay")
+def replay_(
+    env_file: EnvFile = None,
+    *,
+    since: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="An ISO 8601 date or time (UTC unless it says so), or 6h for so long ago."),
+    ],
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Likewise; now if left out.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="NAME", help="Only to this connection.")] = None,
+    surveys: Annotated[bool, typer.Option("--surveys", help="Also survey people again; needs --to.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; change nothing.")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Send again what sinks were sent in a time, under the same messageIds; nobody is surveyed again.
+
+    With --to, that sink is also told of the answers given in that time of which it has never heard, such as those from
+    before it was configured.
+    """
+    from npsbridge.cli.replaying import replay
+
+    replay(
+        env_file,
+        since=since,
+        until=until,
+        to=to,
+        surveys=surveys,
+        dry_run=dry_run,
+        is_agreed=yes,
+        as_json=json,
+    )
+
+
+@app.command()
+def forget(
+    person: Annotated[str, typer.Argument(help="An email, or a userId.", metavar="EMAIL|USER_ID")],
+    env_file: EnvFile = None,
+    *,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Erase all that is held here of one person, and say which vendors may still hold data."""
+    from npsbridge.cli.forgetting import forget_person
+
+    forget_person(env_file, person, is_agreed=yes, as_json=json)
+
+
+@db.command("check")
+def db_check(env_file: EnvFile = None, *, json: Json = False) -> None:
+    """Say whether the store is whole, adds up and lies where it is safe; changes nothing.
+
+    Reads all of it, which takes a few seconds for each gigabyte. Ends with 65 when it is damaged or no store of this
+    release, 74 when there is no room or the disk fails, 77 when permissions are wrong, else with 0.
+    """
+    from npsbridge.cli.database import check_store
+
+    raise typer.Exit(check_store(env_file, as_json=json))
+
+
+@db.command("backup")
+def db_backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy goes.", metavar="FILE")],
+    env_file: EnvFile = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+) -> None:
+    """Copy the store into one file, whole and checked, also while the daemon runs.
+
+    The copy holds personal data (emails, answers, comments) and no secrets: keys and tokens are in no store. Somebody
+    who is erased with `forget` later is still in it.
+
+    To restore: stop npsbridge, copy FILE over npsbridge.db, remove npsbridge.db-wal and npsbridge.db-shm if they are
+    there, start. What was sent after the copy was made is sent again under the same messageIds; surveys that were owed
+    when it was made are in doubt then, and treated as ON_UNKNOWN says.
+    """
+    from npsbridge.cli.database import back_up_store
+
+    back_up_store(env_file, file, force=force)
 
 
 @app.command()

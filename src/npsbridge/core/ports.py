@@ -184,6 +184,8 @@ class Sent(Record, frozen=True, kw_only=True):
     """What it speaks of: `<connection>/<response id>`."""
     settled_at: int
     """When it was made, milliseconds since 1970."""
+    is_latest: bool
+    """No later one of its kind, about the same response or to a survey platform about the same person, is there."""
 
 
 # --- what can be seen -------------------------------------------------------------------------------------------

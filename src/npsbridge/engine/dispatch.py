@@ -40,8 +40,6 @@ LOOK_AHEAD = 100
 """Deliveries among which a newer identify makes an older one superfluous."""
 HELD_UP_PAUSE = 1.0
 """Seconds until a delivery is looked at again whose time has come, but which an earlier one of its person holds up."""
-LOOK_EVERY = 1.0
-"""Seconds between two looks whether the operator has paused the connection."""
 SHORTEST_PAUSE = 0.5
 """Seconds after trouble, whatever the destination says: `Retry-After: 0` is no invitation to ask without end."""
 
@@ -131,17 +129,9 @@ class Lane:
         if not batch:
             await self._bell.wait(await self._until_due(now))
             return
-        wait = self._window.reserve(self._seams.clock.monotonic(), len(batch))
-        await self._rest_unless_paused(wait)
-        if wait > 0 and self._doubts:
-            batch = await self._still_ready(batch)
-        if batch and not self._stopping.is_set() and not self._is_paused:
+        await self._rest_unless_paused(self._window.reserve(self._seams.clock.monotonic(), len(batch)))
+        if not (self._stopping.is_set() or self._is_paused):
             await self._attempt(batch)
-
-    async def _still_ready(self, batch: Sequence[Delivery]) -> list[Delivery]:
-        """A batch without what was dropped, or erased with its person, in the meantime: nobody may be asked by it."""
-        numbers = {one.id for one in batch}
-        return [one for one in await self._claim(self._seams.clock.now_ms()) if one.id in numbers]
 
     async def _claim(self, now: int) -> list[Delivery]:
         """What is ready. Of what people are told to be like, only the newest is worth a request."""
@@ -154,7 +144,10 @@ class Lane:
         return [one for one in ready if one.id not in outdated][: self._pace.size]
 
     async def _attempt(self, batch: Sequence[Delivery]) -> None:
-        said = await self._deliver(batch)
+        batch = await self._set_out(batch)
+        if not batch:
+            return
+        said = await self._destination.deliver(batch)
         batch, outcomes = self._without_doubts(batch, said)
         jitter = self._seams.jitter()
         settled = settlements(
@@ -167,10 +160,18 @@ class Lane:
         if self._pace.verdict is not Verdict.FLOWS:
             await self._rest_unless_paused(max(self._pace.pause, SHORTEST_PAUSE))
 
-    async def _deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
-        if self._doubts:
-            await self._doubts.set_out(batch)
-        return await self._destination.deliver(batch)
+    async def _set_out(self, batch: Sequence[Delivery]) -> Sequence[Delivery]:
+        """What may leave: of requests that must not be repeated only those whose intent is on disk now.
+
+        Those that were dropped, or erased with their person, since they were claimed have no intent.
+        """
+        if self._doubts is None:
+            return batch
+        await self._doubts.set_out(batch)
+        if not any(map(self._doubts.concerns, batch)):
+            return batch
+        intended = {one.id for one in await self._store.inflight(self._name)}
+        return [one for one in batch if one.id in intended or not self._doubts.concerns(one)]
 
     def _without_doubts(
         self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]
@@ -233,9 +234,8 @@ class Lane:
 
     async def _rest_unless_paused(self, seconds: float) -> None:
         """Wait so long, or until there is a reason to stop or to stand still."""
-        end = self._seams.clock.monotonic() + seconds
-        while (left := end - self._seams.clock.monotonic()) > 0 and not (self._is_paused or self._stopping.is_set()):
-            await self._rest(min(left, LOOK_EVERY))
+        with self._seams.pauses.cut_short(self._name):
+            await self._rest(seconds)
 
     async def _until_due(self, now: int) -> float:
         doubt = self._doubts.wait() if self._doubts else None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from loguru import logger
 
 from npsbridge.core.calls import Call
+from npsbridge.core.envelope import INGEST
 from npsbridge.core.people import PersonId
 from npsbridge.core.ports import Forwarder, JournalEntry, Routing
 from npsbridge.core.route_calls import (
@@ -32,8 +33,10 @@ class CallRouter:
     async def route(self, entries: Sequence[JournalEntry]) -> list[Routing]:
         """What these entries lead to, in order."""
         read = [read_entry(entry) for entry in entries]
+        if wanted := deletions(calls_of(read)):
+            await self._forget(wanted)
+            read = [read_entry(entry) for entry in await self._as_left(entries)]
         calls = calls_of(read)
-        await self._forget(deletions(calls))
         recall = await self._recall(calls)
         now = self._clock.now_ms()
         return route_calls(read, recall, forwarders=self._forwarders, max_age=self._max_age, now=now)
@@ -42,6 +45,11 @@ class CallRouter:
         """What becomes of calls that waited too long for their person; None when there are none."""
         late = await self._store.expired_calls(now=self._clock.now_ms(), limit=limit)
         return expire(late) if late else None
+
+    async def _as_left(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """The same entries without what forgetting took out of them; that has been counted already."""
+        ids = {entry.id for entry in entries}
+        return [one for one in await self._store.unrouted(len(entries), only=INGEST) if one.id in ids]
 
     async def _recall(self, calls: Sequence[Call]) -> CallRecall:
         people = await self._store.recall_people(people_of(calls))

@@ -3,7 +3,8 @@
 Knows neither what the loops do nor who wrote the facts.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import anyio
@@ -35,24 +36,27 @@ class Pauses:
     def __init__(self) -> None:
         self._paused: frozenset[str] = frozenset()
         self._changed = anyio.Event()
+        self._running: dict[anyio.CancelScope, str] = {}
+        """What a pause of the connection cancels."""
 
     def learn(self, facts: Mapping[str, str]) -> None:
-        """Take in the facts of the store, and wake whoever waits for a change."""
+        """Take in the facts of the store: what is paused now comes to rest, what no longer is goes on."""
         paused = paused_in(facts)
-        if paused != self._paused:
-            self._paused = paused
-            self._changed.set()
-            self._changed = anyio.Event()
+        if paused == self._paused:
+            return
+        self._paused = paused
+        self._changed.set()
+        self._changed = anyio.Event()
+        for scope, connection in self._running.items():
+            if connection in paused:
+                scope.cancel()
 
     def holds(self, connection: str) -> bool:
         """Whether a connection is paused."""
         return connection in self._paused
 
     async def run_between(
-        self,
-        connection: str,
-        run: Callable[[], Awaitable[None]],
-        stand_still: Callable[[], Awaitable[None]] | None = None,
+        self, connection: str, run: Callable[[], Awaitable[None]], *, stand_still: Callable[[], Awaitable[None]] | None
     ) -> None:
         """Run something to its end that can be cancelled at any moment; a pause cancels it, and then it starts afresh.
 
@@ -61,28 +65,23 @@ class Pauses:
             run: what rests meanwhile.
             stand_still: called at the beginning of each pause.
         """
-        has_ended = False
-        while not has_ended:
+        while True:
+            if self.holds(connection) and stand_still:
+                await stand_still()
+            while self.holds(connection):
+                await self._changed.wait()
+            with self.cut_short(connection):
+                await run()
+                return
+
+    @contextmanager
+    def cut_short(self, connection: str) -> Iterator[None]:
+        """A block that is left as soon as the connection is paused, wherever it waits."""
+        with anyio.CancelScope() as scope:
             if self.holds(connection):
-                await (stand_still() if stand_still else anyio.lowlevel.checkpoint())
-            await self._until(connection, is_paused=False)
-            has_ended = await self._run_until_paused(connection, run)
-
-    async def _run_until_paused(self, connection: str, run: Callable[[], Awaitable[None]]) -> bool:
-        """Whether it came to its own end."""
-        has_ended = False
-        async with anyio.create_task_group() as group:
-
-            async def cancel() -> None:
-                await self._until(connection, is_paused=True)
-                group.cancel_scope.cancel()
-
-            group.start_soon(cancel)
-            await run()
-            has_ended = True
-            group.cancel_scope.cancel()
-        return has_ended
-
-    async def _until(self, connection: str, *, is_paused: bool) -> None:
-        while self.holds(connection) is not is_paused:
-            await self._changed.wait()
+                scope.cancel()
+            self._running[scope] = connection
+            try:
+                yield
+            finally:
+                del self._running[scope]

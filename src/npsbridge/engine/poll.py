@@ -36,7 +36,7 @@ class Poller:
         facts = await self._seams.store.facts()
         self._has_data = self._fact in facts
         self._seams.pauses.learn(facts)
-        await self._seams.pauses.run_between(self._name, self._poll, self._stand_still)
+        await self._seams.pauses.run_between(self._name, self._poll, stand_still=self._stand_still)
 
     async def _stand_still(self) -> None:
         await self._note(Condition.PAUSED, by_hand(self._name))
@@ -121,4 +121,9 @@ class Poller:
 
     @property
     def _fact(self) -> str:
-        return f"first_response_at:{self._name}"
+        return first_response_fact(self._name)
+
+
+def first_response_fact(connection: str) -> str:
+    """The name of the fact that says when something was first read from a connection."""
+    return f"first_response_at:{connection}"

@@ -58,7 +58,7 @@ class ReadBack:
     async def run(self) -> None:
         """Read back until the service has ended, but not while the connection is paused; cancelled from outside."""
         self._seams.pauses.learn(await self._seams.store.facts())
-        await self._seams.pauses.run_between(self._name, self._read_back)
+        await self._seams.pauses.run_between(self._name, self._read_back, stand_still=None)
 
     async def _read_back(self) -> None:
         pause = await self.step()

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from npsbridge.core.model import Record
 from npsbridge.sandbox.account_inspection import EditAsked, Listing, account_inspection_routes
-from npsbridge.sandbox.account_state import AccountState, SwitchesT
+from npsbridge.sandbox.account_state import AccountState, Asked, SwitchesT
 from npsbridge.sandbox.rate import RateGate
 from npsbridge.sandbox.server import Handler, LookAlike, Place
 from npsbridge.sandbox.switches import changed
@@ -91,6 +91,11 @@ class SurveyLookAlike(LookAlike, ABC, Generic[SwitchesT, IdT, PastT]):
     def emails(self) -> Sequence[str]:
         """The emails of the people."""
         return [person.email for person in self.people.values() if person.email is not None]
+
+    @property
+    @abstractmethod
+    def asked(self) -> Asked:
+        """What callers of the API have asked for."""
 
     @abstractmethod
     def properties_of(self, email: str) -> Mapping[str, Any]:
@@ -204,6 +209,7 @@ class SurveyLookAlike(LookAlike, ABC, Generic[SwitchesT, IdT, PastT]):
             "now": self.now(),
             "responses": len(self.responses),
             "people": len(self.people),
+            "asked": msgspec.to_builtins(self.asked),
             **self.figures(),
             "webhook_url": self.webhook_url,
             "webhooks_waiting": self.webhooks.waiting,

@@ -1,12 +1,14 @@
-"""What the accounts behind the survey platforms' look-alikes share: switches, a clock, chance, and who is told of news.
+"""What the accounts behind the survey platforms share: switches, a clock, chance, news, and what was asked of them.
 
 It knows neither HTTP nor any vendor.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Generic, TypedDict, TypeVar
 
+from npsbridge.core.model import Record
 from npsbridge.sandbox.switches import AccountSwitches
 
 SwitchesT = TypeVar("SwitchesT", bound=AccountSwitches)
@@ -21,6 +23,17 @@ class Surroundings(TypedDict, Generic[NewsT]):
     on_news: Callable[[NewsT], None]
 
 
+class Asked(Record, frozen=True, kw_only=True):
+    """What callers of an account's API have asked for, in numbers."""
+
+    people: int
+    """How many people were made known or described, however often."""
+    surveys: int
+    """Surveys, or events that may lead to one."""
+    throttled: int
+    """Of these, those that were not sent because the person had been surveyed not long ago."""
+
+
 class AccountState(Generic[SwitchesT, NewsT]):
     """The state behind an API.
 
@@ -29,6 +42,9 @@ class AccountState(Generic[SwitchesT, NewsT]):
         now: Wall clock, seconds since 1970.
         dice: Source of chance.
         on_news: Told of everything a webhook would tell.
+
+    Attributes:
+        described: How often callers of the API made somebody known or described them, by the vendor's own key.
     """
 
     def __init__(
@@ -42,6 +58,7 @@ class AccountState(Generic[SwitchesT, NewsT]):
         self.switches = switches
         self.now = now
         self.dice = dice
+        self.described: Counter[str] = Counter()
         self._on_news = on_news
 
     def second(self) -> int:

@@ -156,9 +156,9 @@ def delivery(row: Row) -> Delivery:
 
 
 def sent(row: Row) -> Sent:
-    """From id, kind, subject, settled_at."""
-    number, kind, subject, settled_at = row
-    return Sent(id=number, kind=kind, subject=subject, settled_at=settled_at)
+    """From id, kind, subject, settled_at, whether it is the latest."""
+    number, kind, subject, settled_at, is_latest = row
+    return Sent(id=number, kind=kind, subject=subject, settled_at=settled_at, is_latest=bool(is_latest))
 
 
 def settlement_row(settlement: Settlement, *, now: int) -> Row:

@@ -3,33 +3,36 @@
 import asyncio
 import errno
 import logging
+import resource
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import anyio
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from npsbridge.errors import ListenError
 from npsbridge.settings import Address
+from npsbridge.web.connections import Connection, Room
 
 BACKLOG = 1024
 LAST_MOMENT = 0.25
 """Seconds at the end for those who have just connected to say what they want."""
-KEEPALIVE = 75.0
-"""Seconds a connection may be silent, or take to say what it wants; longer than proxies keep theirs (nginx: 60)."""
-MOST_CONNECTIONS = 512
-"""Beyond it callers get a 503 at once; well below the 1,024 files that a process may usually open."""
+ACCEPTED_AT_ONCE = 64
+"""Connections taken before any of them is looked at; what they need of files is among RESERVED_FILES."""
+TURNS_TO_HAND_ON = 3
+"""Turns of the event loop from there to the first word with a connection."""
+MOST_CONNECTIONS = 4096
+"""Of one listener, where the process may open so many files."""
+LEAST_CONNECTIONS = 16
+RESERVED_FILES = 512
+"""For the store, vendors, logs, and connections that are just coming or going."""
+_LISTENERS = 2
 
-_FULL = b'{"success":false,"code":"too_many_connections","message":"too many connections; try again"}'
-_FULL_ANSWER = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\n"
-    b"Content-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b" % (len(_FULL), _FULL)
-)
+_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,9 @@ def _listening(opened: socket.socket, place: tuple[Any, ...]) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, opened: socket.socket, *, grace: float) -> AsyncIterator[Listener]:
+async def serving(
+    app: web.Application, opened: socket.socket, *, grace: float, most: int | None = None
+) -> AsyncIterator[Listener]:
     """Serve an application on a listening socket, which stays open afterwards.
 
     Bodies are handed on as they were sent, not unpacked: signatures are over those bytes.
@@ -82,18 +87,13 @@ async def serving(app: web.Application, opened: socket.socket, *, grace: float) 
         app: what to serve.
         opened: a listening socket.
         grace: seconds that requests under way get to finish at the end.
+        most: connections at the same time; as many as the process may have files for, unless given.
     """
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        logger=_protocol_logger(),
-        keepalive_timeout=KEEPALIVE,
-        shutdown_timeout=grace,
-        auto_decompress=False,
-    )
+    runner = web.AppRunner(app, shutdown_timeout=grace)
     await runner.setup()
+    room = Room(most or connections_within(_files_allowed()))
     try:
-        async with _accepting(runner, opened):
+        async with _accepting(runner, opened, room):
             yield Listener(*opened.getsockname()[:2])
     finally:
         # aiohttp waits up to `grace` for a handler, and as long again for its cancellation.
@@ -101,44 +101,57 @@ async def serving(app: web.Application, opened: socket.socket, *, grace: float) 
             await runner.cleanup()
 
 
-def _protocol_logger() -> logging.Logger:
-    """For what goes wrong below the applications.
-
-    What callers do wrong in HTTP itself they are told with a 400; in the log anybody could write without end, and what
-    is quoted of a request may be personal.
-    """
-    logger = logging.getLogger("npsbridge.web.protocol")
-    logger.addFilter(_is_not_the_callers)
-    return logger
-
-
-def _is_not_the_callers(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
 @asynccontextmanager
-async def _accepting(runner: web.AppRunner, opened: socket.socket) -> AsyncIterator[None]:
-    if runner.server is None:
+async def _accepting(runner: web.AppRunner, opened: socket.socket, room: Room) -> AsyncIterator[None]:
+    server = runner.server
+    if server is None:
         raise RuntimeError("the runner has to be set up first")
-    accepting = await asyncio.get_running_loop().create_server(
-        partial(_connection, runner.server), sock=opened.dup(), backlog=BACKLOG
-    )
+    server.request_handler = partial(_served, server.request_handler)
+    loop, taking = asyncio.get_running_loop(), opened.dup()
+    connection = partial(Connection, room, server, logging.getLogger("npsbridge.web.protocol"))
+    accepting = await loop.create_server(connection, sock=taking, backlog=ACCEPTED_AT_ONCE)
+    opened.listen(BACKLOG)  # asyncio has set it to what it accepts at once
     try:
         yield
     finally:
+        # asyncio drops connections that it has accepted, but not handed on yet, when the server closes.
+        loop.remove_reader(taking)
+        for _ in range(TURNS_TO_HAND_ON):
+            await asyncio.sleep(0)
         accepting.close()
-        if runner.server.connections:
+        if server.connections:
             await asyncio.sleep(LAST_MOMENT)
 
 
-def _connection(server: web.Server) -> asyncio.Protocol:
-    return server() if len(server.connections) < MOST_CONNECTIONS else _TurnedAway()
+async def _served(handler: _Handler, request: web.BaseRequest) -> web.StreamResponse:
+    """Answer a request, and let its connection know meanwhile that it is under way."""
+    connection = request.protocol
+    if not isinstance(connection, Connection):
+        raise TypeError("a request comes over a connection of ours")
+    with connection.serving(request.content):
+        return await handler(request)
 
 
-class _TurnedAway(asyncio.Protocol):
-    """A connection more than we can serve."""
+# --- how many connections -----------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(_FULL_ANSWER)
-        transport.close()
+
+def connections_within(files: int) -> int:
+    """How many connections a listener may have in a process that may have so many files open."""
+    return max(LEAST_CONNECTIONS, min(MOST_CONNECTIONS, (files - RESERVED_FILES) // _LISTENERS))
+
+
+def _files_allowed() -> int:
+    """How many files the process may have open, after it has allowed itself what it can use.
+
+    The usual 1,024 is there for programs that call select(), which cannot count further; nothing here does.
+    """
+    wanted = MOST_CONNECTIONS * _LISTENERS + RESERVED_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < raised:
+        with suppress(OSError, ValueError):  # some systems have one more limit, which they do not show
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            return raised
+    return soft

@@ -230,6 +230,22 @@ async def test_what_was_sent_at_the_same_moment_is_passed_one_by_one(store: Stor
     assert [row.id for row in found] == numbers[1:2]
 
 
+async def test_a_later_delivery_of_the_kind_about_the_same_response_makes_one_outdated(store: Store) -> None:
+    about = [planned(f"m{number}", subject=f"delighted/{number // 2}", kind="identify") for number in range(3)]
+    await settle(store, await owe(store, *about, planned("other", subject="delighted/1", kind="submit")))
+    found = await store.sent("segment", before=LATER, after=(0, 0), limit=9)
+    assert [row.is_latest for row in found] == [False, True, True, True]
+
+
+async def test_a_later_delivery_about_the_same_person_makes_one_to_a_survey_platform_outdated(store: Store) -> None:
+    told = [planned(f"m{number}", "person:1", "delighted", kind="identify") for number in range(3)]
+    numbers = await owe(store, *told)
+    await settle(store, numbers[:2])
+    await store.drop(numbers[2:], because=BY_HAND)
+    found = await store.sent("delighted", before=LATER, after=(0, 0), limit=9)
+    assert [row.is_latest for row in found] == [False, True]
+
+
 async def test_of_other_connections_and_states_nothing_was_sent(store: Store, wall: Wall) -> None:
     await delivered(store, wall, "a")
     await in_state(store, State.DEAD)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import permutations
 
+import msgspec
 import pytest
 
 from npsbridge.core.model import Delivery, State
@@ -44,6 +45,18 @@ def settle(*outcomes: Outcome, attempts: int = 0, age_ms: int = 0) -> list[Settl
 
 def pace(outcomes: Sequence[Outcome], before: Pace | None = None) -> Pace:
     return next_pace(before or Pace(size=100), outcomes, limit=250, jitter=0.0)
+
+
+def test_what_a_person_had_tried_again_is_not_given_up_for_its_age() -> None:
+    old = msgspec.structs.replace(delivery(age_ms=30 * 86_400_000), retried_at=NOW - 1000)
+    (one,) = settlements([old], [DOWN], now=NOW, jitter=0.0, give_up_after=WEEK)
+    assert one.state is State.QUEUED
+
+
+def test_what_a_person_had_tried_again_is_given_up_in_the_end() -> None:
+    old = msgspec.structs.replace(delivery(age_ms=30 * 86_400_000), retried_at=NOW - int(WEEK * 1000))
+    (one,) = settlements([old], [DOWN], now=NOW, jitter=0.0, give_up_after=WEEK)
+    assert one.state is State.DEAD
 
 
 # --- the state of each delivery ---------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 import asyncio
 import errno
+import resource
 import socket
+import sys
+from contextlib import ExitStack
 
 import aiohttp
 import pytest
@@ -11,8 +14,10 @@ from aiohttp import web
 from npsbridge.errors import ListenError
 from npsbridge.settings import Address
 from npsbridge.web import listener as module
-from npsbridge.web.listener import KEEPALIVE, Listener, bind, serving
+from npsbridge.web.listener import ACCEPTED_AT_ONCE, Listener, bind, connections_within, serving
 from unit.web.serving import ANYWHERE, served, spoken
+
+BYE = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 def an_app() -> web.Application:
@@ -104,23 +109,68 @@ async def test_a_request_that_takes_longer_is_cut_off() -> None:
     assert asyncio.get_running_loop().time() <= 1 + 2 * 2 + 1
 
 
-@pytest.mark.looptime
-@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
-async def test_f36_a_connection_that_does_not_say_what_it_wants_is_closed(begun: bytes) -> None:
-    async with served(an_app()) as listener:
-        assert await spoken(listener, begun) == b""
-        assert asyncio.get_running_loop().time() == pytest.approx(KEEPALIVE, abs=1)
+@pytest.mark.parametrize("turns", range(5))
+async def test_i18_who_comes_while_serving_ends_is_answered_then_or_afterwards(turns: int) -> None:
+    with bind(ANYWHERE, "X") as opened, ExitStack() as callers:
+        async with serving(an_app(), opened, grace=1):
+            came = [callers.enter_context(socket.create_connection(opened.getsockname())) for _ in range(20)]
+            for caller in came:
+                caller.send(BYE)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        async with serving(an_app(), opened, grace=1):
+            answers = await asyncio.gather(*(asyncio.to_thread(caller.makefile("rb").read) for caller in came))
+    assert {answer[-5:] for answer in answers} == {b"hello"}
 
 
-async def test_f36_a_connection_too_many_is_told_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_CONNECTIONS", 2)
+# --- how many connections ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"), [(0, 16), (544, 16), (1024, 256), (4096, 1792), (8704, 4096), (1_000_000, 4096)]
+)
+def test_f40_both_listeners_together_leave_files_for_the_rest(files: int, connections: int) -> None:
+    assert connections_within(files) == connections
+
+
+class Limit:
+    """How many files a process may open, as the system has it."""
+
+    def __init__(self, soft: int, hard: int, most: int = sys.maxsize) -> None:
+        self.now = (soft, hard)
+        self._most = most
+
+    def get(self, _: int) -> tuple[int, int]:
+        return self.now
+
+    def set(self, _: int, wanted: tuple[int, int]) -> None:
+        if wanted[0] > self._most:
+            raise ValueError("not allowed to raise maximum limit")
+        self.now = wanted
+
+
+@pytest.mark.parametrize(
+    ("limit", "allowed", "then"),
+    [
+        (Limit(1024, 524_288), 8704, (8704, 524_288)),
+        (Limit(1024, 4096), 4096, (4096, 4096)),
+        (Limit(20_000, 20_000), 20_000, (20_000, 20_000)),
+        (Limit(1024, resource.RLIM_INFINITY), 8704, (8704, resource.RLIM_INFINITY)),
+        (Limit(1024, resource.RLIM_INFINITY, most=2048), 1024, (1024, resource.RLIM_INFINITY)),
+        (Limit(resource.RLIM_INFINITY, resource.RLIM_INFINITY), 8704, (resource.RLIM_INFINITY,) * 2),
+    ],
+)
+def test_the_process_allows_itself_the_files_it_can_use(
+    monkeypatch: pytest.MonkeyPatch, limit: Limit, allowed: int, then: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", limit.get)
+    monkeypatch.setattr(resource, "setrlimit", limit.set)
+    assert module._files_allowed() == allowed
+    assert limit.now == then
+
+
+async def test_a_burst_of_callers_waits_in_the_kernel_and_nobody_is_refused() -> None:
     async with served(an_app()) as listener:
-        held = [await asyncio.open_connection(listener.host, listener.port) for _ in range(2)]
-        await spoken(listener, b"")
-        answer = await spoken(listener, b"")
-        for _, writer in held:
-            writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 503")
-    assert b"Retry-After: 10" in head
-    assert b"Content-Length: %d\r\n" % len(body) in head + b"\r\n"
+        callers = [asyncio.create_task(spoken(listener, BYE)) for _ in range(5 * ACCEPTED_AT_ONCE)]
+        answers = await asyncio.gather(*callers)
+    assert {answer[-5:] for answer in answers} == {b"hello"}

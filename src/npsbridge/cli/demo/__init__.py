@@ -25,6 +25,7 @@ from npsbridge.cli.demo.story import Story
 from npsbridge.cli.demo.summary import NEXT, addresses, print_summary
 from npsbridge.cli.demo.verdict import Verdict, figures, ledger_figure, places
 from npsbridge.cli.demo.view import View, look
+from npsbridge.cli.demo.way_out import seen_out
 from npsbridge.cli.ending import INTERRUPTED
 from npsbridge.cli.signals import until_told
 from npsbridge.clock import Clock
@@ -183,10 +184,13 @@ async def _compared(stage: Stage) -> Verdict:
     heard, heap = stage.heard.catch_up(), at_heap(stage.sandbox)
     async with stage.daemon.seen() as app:
         ledger = await app.store.ledger() if app else Ledger()
+        ways, sent = await seen_out(stage, app)
     dropped = stage.sandbox.segment.drop_counts.total()
     return Verdict(
         places=places(truth, heard, heap, view.states),
         figures=[*figures(truth, heard, heap, dropped=dropped), ledger_figure(ledger)],
+        ways=ways,
+        sent=sent,
     )
 
 

@@ -24,6 +24,8 @@ class Said(Record, frozen=True, kw_only=True):
     score: int | None
     comment: str | None
     category: str | None
+    user_id: str | None
+    """Whose it is."""
 
 
 class Heard:
@@ -64,16 +66,17 @@ class Heard:
         name = event["event"] if event["type"] == "track" else event["type"]
         self.calls[name] += 1
         if name == SUBMIT:
-            self._note_response(event["properties"])
+            self._note_response(event["properties"], event.get("userId"))
         elif name == "identify":
             self.ratings[event["context"]["traits"].get("email")] = event["traits"]["NPS_rating"]
 
-    def _note_response(self, properties: Mapping[str, Any]) -> None:
+    def _note_response(self, properties: Mapping[str, Any], user_id: str | None) -> None:
         said = Said(
             revision=properties["revision"],
             score=properties["score"],
             comment=properties["comment"],
             category=properties.get("category"),
+            user_id=user_id,
         )
         number = (properties["connection"], properties["response_id"])
         before = self.responses.get(number)

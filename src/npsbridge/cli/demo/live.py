@@ -93,7 +93,8 @@ class LiveScreen:
 
     def _figures(self, view: View) -> RenderableType:
         calls = _numbers("calls at Segment", {name: view.calls.get(name, 0) for name in CALLS})
-        camps = self._camps(view.camps)
+        asked = Text(f"surveys asked for: {view.surveys:,}" if view.surveys else "")
+        camps = Group(self._camps(view.camps), Text(), asked)
         if self._console.width < _NARROW:
             return Group(calls, Text(), camps)
         side_by_side = Table.grid(padding=(0, 6))

@@ -1,4 +1,4 @@
-"""What happens in the demo: everything that befalls a real installation in its first week, in half a minute.
+"""What happens in the demo: everything that befalls a real installation in its first week, in less than a minute.
 
 It acts at the look-alikes, as people, vendors and outages would; but for one crash the daemon is left alone, and is
 only waited for.
@@ -11,6 +11,7 @@ from typing import Final
 import anyio
 
 from npsbridge.cli.demo.heard import CLOSED, SUBMIT, VIEWED
+from npsbridge.cli.demo.outward import play_outward
 from npsbridge.cli.demo.stage import Pace, Stage
 from npsbridge.cli.demo.story import Story
 from npsbridge.cli.demo.titles import TITLES
@@ -67,6 +68,7 @@ class Script:
         ):
             await anyio.sleep(self._pace.pause)
             await scene()
+        await play_outward(self._stage, self._story, self._pace)
         await self._quiet()
 
     # --- answers ----------------------------------------------------------------------------------------------------

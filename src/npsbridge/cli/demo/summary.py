@@ -7,10 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from npsbridge.cli.demo.figure import Figure
+from npsbridge.cli.demo.sdk import WRITE_KEY
+from npsbridge.cli.demo.shop import ORDERED
 from npsbridge.cli.demo.stage import Stage
-from npsbridge.cli.demo.titles import TITLES
-from npsbridge.cli.demo.verdict import CONNECTED, Figure, Place, Verdict
+from npsbridge.cli.demo.titles import CONNECTED, TITLES
+from npsbridge.cli.demo.verdict import Place, Verdict
 from npsbridge.cli.demo.view import View
+from npsbridge.cli.demo.way_out import Way
 
 NEXT: Final = """\
 With your own accounts, in this order (README, "Set up in five minutes"):
@@ -38,10 +42,27 @@ def platforms(places: Sequence[Place]) -> Table:
     return made
 
 
-def summary(figures: Sequence[Figure]) -> Table:
-    """What is true at the vendors beside what the sinks were told."""
-    made = _table("What is true, and what was told")
-    for name in ("", "at the vendors", "told", ""):
+def ways_out(ways: Sequence[Way]) -> Table:
+    """What each survey platform was asked for, by its look-alike's own account, and what has not gone out."""
+    made = _table("The way out: what each vendor was asked for, and what did not go out")
+    made.add_column("", overflow="fold")
+    for name in ("requests", "people", "surveys", "throttled", "twice", "waiting/expired/held"):
+        made.add_column(name, justify="right", overflow="fold")
+    for one in ways:
+        counts = (one.requests, one.asked.people, one.asked.surveys, one.asked.throttled, one.twice)
+        left = f"{one.waiting:,}/{one.expired:,}/{one.held:,}"
+        made.add_row(Text(one.title), *(Text(f"{count:,}") for count in counts), Text(left))
+    return made
+
+
+def summary(
+    figures: Sequence[Figure],
+    title: str = "What is true, and what was told",
+    ends: tuple[str, str] = ("at the vendors", "told"),
+) -> Table:
+    """What is so at one end beside what is so at the other."""
+    made = _table(title)
+    for name in ("", *ends, ""):
         made.add_column(name, justify="left" if not name else "right", overflow="fold")
     for one in figures:
         word, style = ("agrees", "green") if one.agrees else ("DIFFERS", "bold red")
@@ -51,7 +72,8 @@ def summary(figures: Sequence[Figure]) -> Table:
 
 def print_summary(console: Console, verdict: Verdict, view: View, seconds: float) -> None:
     """Print the end of the demo."""
-    for table in (platforms(verdict.places), summary(verdict.figures)):
+    sent = summary(verdict.sent, "What was sent, and what the vendors recorded", ("sent", "recorded"))
+    for table in (platforms(verdict.places), ways_out(verdict.ways), sent, summary(verdict.figures)):
         console.print()
         console.print(table)
     console.print()
@@ -69,6 +91,9 @@ def addresses(stage: Stage) -> Iterator[str]:
         kind = server.state()["kind"]
         things = "events" if kind in {"segment", "heap"} else "responses"
         yield f"  {TITLES[kind]:{width}}  {server.origin}/__sim/state  {server.origin}/__sim/{things}?limit=5"
+    said = f"""'{{"userId":"u-1001","event":"{ORDERED}"}}'"""
+    yield "Somebody buys something, and is asked how it was:"
+    yield f"  curl -u {WRITE_KEY}: -H 'Content-Type: application/json' -d {said} {stage.daemon.public}/v1/track"
     yield "Ctrl-C ends it."
 
 

@@ -3,31 +3,19 @@
 Pure. A demo that cannot fail would prove nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from npsbridge.cli.demo.figure import Figure, counted, disagreements
 from npsbridge.cli.demo.heard import ANSWERED, CLOSED, COMPLETED, SUBMIT, VIEWED, AtHeap, Heard, nps, told_of
-from npsbridge.cli.demo.titles import SINKS, SURVEY_PLATFORMS, TITLES
+from npsbridge.cli.demo.titles import CONNECTED, SINKS, SURVEY_PLATFORMS, TITLES
 from npsbridge.cli.demo.truth import Truth
+from npsbridge.cli.demo.way_out import Way
 from npsbridge.core.model import Record
 from npsbridge.core.ports import Ledger
 
-CONNECTED = "connected"
 _CAMPS = ("promoter", "passive", "detractor")
-
-
-class Figure(Record, frozen=True, kw_only=True):
-    """One thing that can be counted at both ends."""
-
-    name: str
-    true: str
-    told: str
-
-    @property
-    def agrees(self) -> bool:
-        """Whether both ends say the same."""
-        return self.true == self.told
 
 
 class Place(Record, frozen=True, kw_only=True):
@@ -60,7 +48,7 @@ class Place(Record, frozen=True, kw_only=True):
         if self.answers is None:
             return [state]
         of_it = [("Segment", self.segment), ("Heap", self.heap)]
-        return [state, *(_figure(f"{self.title}'s answers at {sink}", self.answers, told or 0) for sink, told in of_it)]
+        return [state, *(counted(f"{self.title}'s answers at {sink}", self.answers, told or 0) for sink, told in of_it)]
 
 
 class Verdict(Record, frozen=True, kw_only=True):
@@ -68,12 +56,17 @@ class Verdict(Record, frozen=True, kw_only=True):
 
     places: Sequence[Place] = ()
     figures: Sequence[Figure] = msgspec.field(default_factory=list)
+    ways: Sequence[Way] = ()
+    """The way out."""
+    sent: Sequence[Figure] = ()
+    """What was sent beside what the vendors recorded."""
 
     @property
     def disagreements(self) -> list[str]:
         """What does not agree, in words."""
         of_places = [figure for place in self.places for figure in place.figures]
-        return disagreements([*of_places, *self.figures])
+        of_ways = [figure for way in self.ways for figure in way.figures]
+        return disagreements([*of_places, *self.figures, *of_ways, *self.sent])
 
 
 def places(truth: Truth, heard: Heard, heap: AtHeap, states: Mapping[str, str]) -> list[Place]:
@@ -111,41 +104,32 @@ def figures(truth: Truth, heard: Heard, heap: AtHeap, *, dropped: int) -> list[F
     """
     camps, people = truth.camps, truth.newest_scores
     return [
-        _figure("answers", len(truth.answers), len(heard.responses)),
-        *(_figure(f"{camp}s", camps[camp], heard.camps[camp]) for camp in _CAMPS),
+        counted("answers", len(truth.answers), len(heard.responses)),
+        *(counted(f"{camp}s", camps[camp], heard.camps[camp]) for camp in _CAMPS),
         Figure(name="NPS", true=shown_nps(camps), told=shown_nps(heard.camps)),
-        _figure("score and comment to the letter", len(truth.answers), _matching(truth, heard)),
-        _figure("people with their newest score", len(people), _matching_people(people, heard.ratings)),
-        _figure(ANSWERED, len(truth.answers), heard.calls[ANSWERED]),
-        _figure(COMPLETED, truth.commented, heard.calls[COMPLETED]),
-        _figure(f"{CLOSED} (SatisMeter)", truth.closed, heard.calls[CLOSED]),
-        _figure(f"{VIEWED} (Retently)", truth.opened, heard.calls[VIEWED]),
-        _figure("edits and late comments", truth.edits, heard.calls[SUBMIT] - len(heard.responses)),
-        _figure("calls doubled or refused", 0, dropped),
-        _figure("Heap: events", len(truth.answers), heap.total),
-        _figure("Heap: people with their newest score", len(people), _matching_people(people, heap.ratings)),
+        counted("score and comment to the letter", len(truth.answers), _matching(truth, heard)),
+        counted("people with their newest score", len(people), _matching_people(people, heard.ratings)),
+        counted(ANSWERED, len(truth.answers), heard.calls[ANSWERED]),
+        counted(COMPLETED, truth.commented, heard.calls[COMPLETED]),
+        counted(f"{CLOSED} (SatisMeter)", truth.closed, heard.calls[CLOSED]),
+        counted(f"{VIEWED} (Retently)", truth.opened, heard.calls[VIEWED]),
+        counted("edits and late comments", truth.edits, heard.calls[SUBMIT] - len(heard.responses)),
+        counted("calls doubled or refused", 0, dropped),
+        counted("Heap: events", len(truth.answers), heap.total),
+        counted("Heap: people with their newest score", len(people), _matching_people(people, heap.ratings)),
     ]
 
 
 def ledger_figure(ledger: Ledger) -> Figure:
     """The daemon's own proof: what it accepted beside what became of it; nothing waits, nothing is dead."""
     settled = ledger.accepted - ledger.imbalance - ledger.waiting - ledger.dead - ledger.held
-    return _figure("ledger: accepted, accounted for", ledger.accepted, settled)
+    return counted("ledger: accepted, accounted for", ledger.accepted, settled)
 
 
 def shown_nps(camps: Mapping[str, int]) -> str:
     """The NPS with one decimal and its sign."""
     value = nps(camps)
     return "none yet" if value is None else f"{value:+.1f}"
-
-
-def disagreements(found: Iterable[Figure]) -> list[str]:
-    """What does not agree, in words."""
-    return [f"{one.name}: {one.true} is true, {one.told} was told" for one in found if not one.agrees]
-
-
-def _figure(name: str, true: int, told: int) -> Figure:
-    return Figure(name=name, true=f"{true:,}", told=f"{told:,}")
 
 
 def _matching(truth: Truth, heard: Heard) -> int:

@@ -6,12 +6,11 @@ from typing import Final
 
 from npsbridge.app import App
 from npsbridge.cli.demo.stage import Stage
-from npsbridge.cli.demo.titles import SINKS, SURVEY_PLATFORMS, TITLES
+from npsbridge.cli.demo.titles import OWED, SINKS, SURVEY_PLATFORMS, TITLES
 from npsbridge.cli.demo.truth import count_at
-from npsbridge.core.model import Record, State
+from npsbridge.core.model import Record
 from npsbridge.engine.board import Condition, Direction, Line
 
-_OWED: Final = frozenset({State.QUEUED, State.WAITING, State.INFLIGHT})
 CUT_OFF: Final = "cut off"
 """What is said of every connection between two lives of the daemon."""
 
@@ -48,6 +47,8 @@ class View(Record, frozen=True, kw_only=True):
     """Records that came again and were not told again."""
     states: Mapping[str, str]
     """The state word of each connection."""
+    surveys: int = 0
+    """How many surveys the vendors were asked for."""
 
 
 async def look(stage: Stage) -> View:
@@ -62,6 +63,7 @@ async def look(stage: Stage) -> View:
         camps=heard.camps,
         recognised=recognised,
         states={name: line.condition.value for name, line in lines.items()},
+        surveys=sum(account.asked.surveys for account in stage.sandbox.accounts),
     )
 
 
@@ -72,7 +74,7 @@ async def _of_daemon(app: App | None) -> tuple[dict[str, Line], Counter[str], in
     lines = {line.connection: line for line in app.board.lines() if line.direction is direction_of(line.connection)}
     owed: Counter[str] = Counter()
     for (connection, state), count in (await app.store.depths()).items():
-        owed[connection] += count if state in _OWED else 0
+        owed[connection] += count if state in OWED else 0
     return lines, owed, (await app.store.ledger()).duplicate
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 import anyio
 
 from npsbridge.cli.demo.stage import Pace, Stage
+from npsbridge.cli.demo.titles import OWED
 from npsbridge.cli.demo.truth import AnyAccount
 from npsbridge.errors import NpsbridgeError
 from npsbridge.sandbox.server import LookAlike
@@ -83,6 +84,29 @@ class Waiting:
                     return
                 await anyio.sleep(_LOOK_EVERY)
         raise Unheard(f"{what}: {connection} was still owed something after {self._patience:g} s")
+
+    async def nothing_waits(self, what: str) -> None:
+        """Wait until everything that the daemon has accepted is decided and told.
+
+        Raises:
+            Unheard: it is not after all patience.
+        """
+        with anyio.move_on_after(self._patience):
+            while True:
+                if not await self._all_waiting():
+                    return
+                await anyio.sleep(_LOOK_EVERY)
+        raise Unheard(f"{what}: something still waited after {self._patience:g} s")
+
+    async def _all_waiting(self) -> int:
+        async with self._stage.daemon.seen() as app:
+            return (await app.store.ledger()).waiting if app else 0
+
+    async def waiting(self, connection: str) -> int:
+        """How many deliveries to a connection are on disk and still to be made."""
+        async with self._stage.daemon.seen() as app:
+            depths = await app.store.depths() if app else {}
+        return sum(depths.get((connection, state), 0) for state in OWED)
 
     async def owed(self, connection: str) -> int:
         """How many deliveries the daemon owes a connection; none between two lives of it."""

@@ -61,6 +61,7 @@ class PeopleApi:
         sending = _understood(await read.body_of(request), self._account)
         known = _addressee(sending, self._account)
         person = self._upsert(known, sending)
+        self._account.described[person.id] += 1
         scheduled_at = self._ask_survey(person, sending) if sending.send else None
         answer: dict[str, Any] = {"id": person.id, "email": person.email, "name": person.name}
         if person.phone_number is not None:

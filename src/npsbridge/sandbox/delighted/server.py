@@ -15,6 +15,7 @@ from aiohttp import web
 
 from npsbridge.sandbox.account_inspection import Listing
 from npsbridge.sandbox.account_server import Access, SurveyLookAlike
+from npsbridge.sandbox.account_state import Asked
 from npsbridge.sandbox.credentials import basic_user
 from npsbridge.sandbox.delighted.account import Account, News, PastAnswer, PersonRef
 from npsbridge.sandbox.delighted.autopilot_api import AutopilotApi
@@ -121,6 +122,14 @@ class DelightedServer(SurveyLookAlike[DelightedSwitches, str, PastAnswer]):
         """What was asked and what became of it, in the order it was asked."""
         self.account.catch_up()
         return list(self.account.surveys.requests.values())
+
+    @property
+    def asked(self) -> Asked:
+        """What callers of the API have asked for; what Autopilot asks for by itself is left out."""
+        states = Counter(request.state for request in self.survey_requests if not request.by_autopilot)
+        return Asked(
+            people=len(self.account.described), surveys=states.total(), throttled=states[RequestState.THROTTLED]
+        )
 
     def properties_of(self, email: str) -> Mapping[str, str]:
         """What somebody was surveyed with the last time they answered."""

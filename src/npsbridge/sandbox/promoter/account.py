@@ -78,6 +78,8 @@ class SurveyRequest(Record, frozen=True, kw_only=True):
     """Of the survey; with v1, which knows none, those of the contact."""
     asked_at: int
     is_sent: bool
+    is_throttled: bool = False
+    """Whether it was not sent because the contact had been surveyed not long before."""
 
 
 class News(Record, frozen=True, kw_only=True):
@@ -130,22 +132,23 @@ class Account(AccountState[PromoterSwitches, News]):
 
     def ask_for_survey(self, version: int, email: str, campaign: int, attributes: Mapping[str, Any]) -> bool:
         """A survey is to be sent; whether the contact was eligible. Nobody is told why one was not."""
+        is_early = self._was_surveyed_lately(email)
         request = SurveyRequest(
             version=version,
             email=email,
             campaign=campaign,
             attributes=dict(attributes),
             asked_at=self.second(),
-            is_sent=self._is_eligible(email),
+            is_sent=not (is_early or self.contacts[email.lower()].unsubscribed),
+            is_throttled=is_early,
         )
         self.survey_requests.append(request)
         return request.is_sent
 
-    def _is_eligible(self, email: str) -> bool:
+    def _was_surveyed_lately(self, email: str) -> bool:
         pause = max(1, self.switches.throttle_days) * DAY
         last = self._last_survey(email)
-        is_early = last is not None and self.second() < last.asked_at + pause
-        return not is_early and not self.contacts[email.lower()].unsubscribed
+        return last is not None and self.second() < last.asked_at + pause
 
     def _last_survey(self, email: str) -> SurveyRequest | None:
         asked = [one for one in self.survey_requests if one.is_sent and one.email.lower() == email.lower()]

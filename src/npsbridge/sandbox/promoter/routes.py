@@ -153,6 +153,7 @@ class Api:
             last_name=body.get("last_name"),
             contact_list=None if body.get("contact_list") is None else tuple(body["contact_list"]),
         )
+        self._account.described[contact.email.lower()] += 1
         return shown_contact(self._account, contact)
 
     def _ask(self, version: int, email: str, campaign: object, attributes: Mapping[str, Any]) -> None:

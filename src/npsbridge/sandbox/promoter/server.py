@@ -13,6 +13,7 @@ from aiohttp import web
 
 from npsbridge.sandbox.account_inspection import Listing
 from npsbridge.sandbox.account_server import Access, SurveyLookAlike
+from npsbridge.sandbox.account_state import Asked
 from npsbridge.sandbox.promoter.account import CAMPAIGNS, Account, Contact, Feedback, News, PastFeedback, SurveyRequest
 from npsbridge.sandbox.promoter.inspection import AnswerAsked, PromoterEditAsked, removal_route
 from npsbridge.sandbox.promoter.listing import ApiError
@@ -119,6 +120,12 @@ class PromoterServer(SurveyLookAlike[PromoterSwitches, int, PastFeedback]):
     def survey_requests(self) -> list[SurveyRequest]:
         """What was asked, in that order, and whether it was sent."""
         return self.account.survey_requests
+
+    @property
+    def asked(self) -> Asked:
+        """What callers of the API have asked for."""
+        throttled = sum(request.is_throttled for request in self.survey_requests)
+        return Asked(people=len(self.account.described), surveys=len(self.survey_requests), throttled=throttled)
 
     def properties_of(self, email: str) -> Mapping[str, Any]:
         """The contact's attributes."""

@@ -27,6 +27,10 @@ from npsbridge.sandbox.retently.switches import RetentlySwitches
 DAY_MS = 86_400_000
 
 
+THROTTLED = "throttled"
+"""Why somebody who was surveyed not long ago gets no mail."""
+
+
 class News(Record, frozen=True, kw_only=True):
     """Something a webhook would tell."""
 
@@ -172,7 +176,7 @@ class Account(AccountState[RetentlySwitches, News]):
         if email.strip().lower() in self.bounced:
             return "bounced"
         if campaign.throttle_days and self._was_sent_since(email, self.now_ms() - campaign.throttle_days * DAY_MS):
-            return "throttled"
+            return THROTTLED
         return "not in the sample" if self.dice.random() >= campaign.sample else None
 
     def _was_sent_since(self, email: str, since_ms: int) -> bool:

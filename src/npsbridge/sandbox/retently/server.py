@@ -14,8 +14,9 @@ from aiohttp import web
 
 from npsbridge.sandbox.account_inspection import Listing
 from npsbridge.sandbox.account_server import Access, SurveyLookAlike
+from npsbridge.sandbox.account_state import Asked
 from npsbridge.sandbox.faults import html
-from npsbridge.sandbox.retently.account import Account, News
+from npsbridge.sandbox.retently.account import THROTTLED, Account, News
 from npsbridge.sandbox.retently.errors import BAD_KEY, ApiError
 from npsbridge.sandbox.retently.inspection import AnswerAsked, RetentlyEditAsked
 from npsbridge.sandbox.retently.reading_api import PREFIX, ReadingApi
@@ -122,6 +123,12 @@ class RetentlyServer(SurveyLookAlike[RetentlySwitches, str, PastFeedback]):
     def survey_requests(self) -> list[SurveyRequest]:
         """What was asked, and why nothing was sent if so, in the order it was asked."""
         return self.account.requests
+
+    @property
+    def asked(self) -> Asked:
+        """What callers of the API have asked for."""
+        throttled = sum(request.refused_because == THROTTLED for request in self.survey_requests)
+        return Asked(people=len(self.account.described), surveys=len(self.survey_requests), throttled=throttled)
 
     def properties_of(self, email: str) -> Mapping[str, Any]:
         """The customer's properties."""

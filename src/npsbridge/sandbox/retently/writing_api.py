@@ -50,6 +50,7 @@ class WritingApi:
         if known is not None and self._account.switches.known_customer == "exists":
             return {"status": "failed", "reason": "exists"}
         customer = self._account.upsert(email, **_fields(row))
+        self._account.described[customer.id] += 1
         return {"status": "updated" if known else "created", "id": customer.id}
 
     async def delete_customers(self, request: web.Request) -> web.Response:

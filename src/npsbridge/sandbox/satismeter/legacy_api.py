@@ -59,6 +59,7 @@ class LegacyApi:
         traits, survey_date = body.get("traits"), body.get("surveyDate")
         user = self._project.upsert(user_id, traits if isinstance(traits, dict) else {}, survey_date)
         self._project.upserts.append(body)
+        self._project.described[user.id] += 1
         status = self._project.switches.upsert_status
         if HTTPStatus(status) is HTTPStatus.NO_CONTENT:
             return web.Response(status=status)

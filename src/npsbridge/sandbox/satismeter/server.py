@@ -13,6 +13,7 @@ from aiohttp import web
 
 from npsbridge.sandbox.account_inspection import Listing
 from npsbridge.sandbox.account_server import Access, SurveyLookAlike
+from npsbridge.sandbox.account_state import Asked
 from npsbridge.sandbox.satismeter.api import ApiError, key_given
 from npsbridge.sandbox.satismeter.inspection import AnswerAsked, asked_route
 from npsbridge.sandbox.satismeter.legacy_api import LegacyApi
@@ -133,6 +134,11 @@ class SatisMeterServer(SurveyLookAlike[SatisMeterSwitches, str, PastAnswer]):
     def emails(self) -> Sequence[str]:
         """The emails of the people; some have none."""
         return [user.traits["email"] for user in self.people.values() if "email" in user.traits]
+
+    @property
+    def asked(self) -> Asked:
+        """What callers of the API have asked for: users and events. Whom it surveys SatisMeter decides in the page."""
+        return Asked(people=len(self.project.described), surveys=len(self.project.tracks), throttled=0)
 
     def properties_of(self, email: str) -> Mapping[str, Any]:
         """The user's traits."""

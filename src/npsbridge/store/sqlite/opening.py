@@ -10,7 +10,8 @@ from typing import Final
 
 from npsbridge.errors import StoreUnusable
 from npsbridge.store.sqlite.faults import file_fault, store_fault
-from npsbridge.store.sqlite.place import sync_folder
+from npsbridge.store.sqlite.place import beside, sync_folder
+from npsbridge.store.sqlite.standing import StandingConnection
 from npsbridge.store.sqlite.upgrades import APPLICATION_ID, UPGRADES, upgrade, version_of
 
 BUSY_SECONDS: Final = 10
@@ -18,6 +19,8 @@ BUSY_SECONDS: Final = 10
 
 OLDEST_SQLITE: Final = (3, 37, 0)
 """The first that knows STRICT tables (SQLite's release history)."""
+
+_HEADER_BYTES: Final = 100
 
 Pragmas = Mapping[str, tuple[int | str, int | str]]
 """By name: what is set, and what SQLite must then report."""
@@ -55,8 +58,18 @@ def is_current(path: Path) -> bool:
         StoreUnusable: what is there is no store, or one of a newer release.
         StorePermission: it may not be read.
     """
+    return find_version(path) == len(UPGRADES)
+
+
+def find_version(path: Path) -> int | None:
+    """The number of the last upgrade that a file of ours has seen; None where there is no file. Nothing is written.
+
+    Raises:
+        StoreUnusable: what is there is no store, or one of a newer release.
+        StorePermission: it may not be read.
+    """
     _refuse_what_is_no_store(path)
-    return path.exists() and _standing_version(path) == len(UPGRADES)
+    return _standing_version(path) if path.exists() else None
 
 
 def make_current(path: Path) -> None:
@@ -73,21 +86,32 @@ def make_current(path: Path) -> None:
         _create_whole(path)
 
 
-def open_database(path: Path, pragmas: Pragmas) -> sqlite3.Connection:
-    """Open an existing file with settings that are verified.
+def open_database(path: Path, pragmas: Pragmas, *, way: str = "mode=rw") -> sqlite3.Connection:
+    """Open an existing file with settings that are verified; its commits fail once the file is moved or removed.
+
+    Args:
+        path: the file, absolute.
+        pragmas: the settings.
+        way: how, in the words of SQLite's page "Uniform Resource Identifiers".
 
     Raises:
         StoreUnusable: SQLite did not take a setting.
         sqlite3.Error: the file cannot be opened.
     """
     database = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False
+        f"{path.as_uri()}?{way}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_SECONDS,
+        check_same_thread=False,
+        factory=StandingConnection,
     )
     try:
         for name, (wish, expected) in pragmas.items():
             database.execute(f"PRAGMA {name} = {wish}").close()
             (actual,) = database.execute(f"PRAGMA {name}").fetchone()
             _insist(path, name, actual, expected)
+        database.stand_by(path)
     except BaseException:
         database.close()
         raise
@@ -113,11 +137,12 @@ def _refuse_what_is_no_store(path: Path) -> None:
         )
     elif not (_is_allowed(path, os.R_OK | os.W_OK) and _is_allowed(path.parent, os.W_OK | os.X_OK)):
         # SQLite would open it all the same and fail at the first write.
-        raise file_fault(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), path)
+        number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+        raise file_fault(OSError(number, os.strerror(number)), path)
 
 
 def _refuse_to_replace(path: Path) -> None:
-    wal = _beside(path, "-wal")
+    wal = beside(path, "-wal")
     if wal.exists() and wal.stat().st_size > 0:
         raise StoreUnusable(f"{path} is gone, but its {wal.name} is still there; restore the file, or remove both")
 
@@ -126,14 +151,11 @@ def _is_allowed(path: Path, ways: int) -> bool:
     return os.access(path, ways, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _beside(path: Path, end: str) -> Path:
-    return path.with_name(path.name + end)
-
-
 def _standing_version(path: Path) -> int:
     """The number of the last upgrade, read without changing a byte."""
+    _refuse_what_is_cut_short(path)
     # A read-only connection does not fold in a WAL that a crash has left; where there is none, it must not make one.
-    way = "mode=ro" if _beside(path, "-wal").exists() else "immutable=1"
+    way = "mode=ro" if beside(path, "-wal").exists() else "immutable=1"
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?{way}", uri=True, timeout=BUSY_SECONDS)) as database:
             (application_id,) = database.execute("PRAGMA application_id").fetchone()
@@ -149,6 +171,30 @@ def _standing_version(path: Path) -> int:
     return version
 
 
+def _refuse_what_is_cut_short(path: Path) -> None:
+    """By the header's own count of pages; SQLite itself takes the missing part of a last page for zeros."""
+    wal = beside(path, "-wal")
+    if wal.exists() and wal.stat().st_size > 0:
+        return  # what is missing may be in there
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError as error:
+        raise file_fault(error, path) from error
+    if (needed := _bytes_by_header(header)) > (there := path.stat().st_size):
+        raise StoreUnusable(
+            f"{path} is cut short, {there} of {needed} bytes are there; keep a copy, then restore a backup"
+        )
+
+
+def _bytes_by_header(header: bytes) -> int:
+    """How long a database is, by its first bytes (SQLite's documentation, "Database File Format", 1.3); else 0."""
+    if not header.startswith(b"SQLite format 3\x00"):
+        return 0
+    page, count = int.from_bytes(header[16:18]), int.from_bytes(header[28:32])
+    return count * (65536 if page == 1 else page)
+
+
 def _upgrade_file(path: Path) -> None:
     try:
         with closing(open_database(path, WRITING)) as database:
@@ -159,10 +205,10 @@ def _upgrade_file(path: Path) -> None:
 
 def _create_whole(path: Path) -> None:
     """Build the store under another name, so that a crash never leaves half a store, nor an empty file."""
-    draft = _beside(path, ".new")
+    draft = beside(path, ".new")
     try:
         for left_over in ("", "-wal", "-shm"):
-            _beside(draft, left_over).unlink(missing_ok=True)
+            beside(draft, left_over).unlink(missing_ok=True)
         os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         _upgrade_file(draft)
         draft.rename(path)

@@ -6,6 +6,7 @@ from typing import Final
 
 from loguru import logger
 
+from npsbridge.errors import StoreUnusable
 from npsbridge.store.sqlite.faults import file_fault
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
@@ -19,13 +20,33 @@ def real_place(path: Path) -> Path:
     """The path without symbolic links, so that one file has one lock; its folder is created (0700) when missing.
 
     Raises:
+        StoreUnusable: the links lead in a circle.
         StorePermission: the folder cannot be created.
     """
+    real = real_path(path)
     try:
-        real = path.resolve()
         _create_folder(real.parent)
     except OSError as error:
         raise file_fault(error, path) from error
+    return real
+
+
+def real_path(path: Path) -> Path:
+    """The path without symbolic links, whether something is there or not; nothing is created.
+
+    Raises:
+        StoreUnusable: the links lead in a circle.
+        StorePermission: a folder on the way cannot be entered.
+    """
+    try:
+        real = path.resolve()
+        is_circle = real.is_symlink()
+    except RuntimeError:  # what a circle was to Python before 3.13; since then it is left as it is
+        is_circle, real = True, path
+    except OSError as error:
+        raise file_fault(error, path) from error
+    if is_circle:
+        raise StoreUnusable(f"{path} is a symbolic link that leads to itself; NPSBRIDGE_STORE_URL must name a file")
     return real
 
 
@@ -35,6 +56,11 @@ def _create_folder(folder: Path) -> None:
     _create_folder(folder.parent)
     # Beside another process that does the same, the second one finds it done.
     folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def beside(path: Path, end: str) -> Path:
+    """The file next to a store's that SQLite, or we, name after it, such as `-wal`."""
+    return path.with_name(path.name + end)
 
 
 def sync_folder(folder: Path) -> None:
@@ -47,16 +73,24 @@ def sync_folder(folder: Path) -> None:
 
 
 def warn_of_network(path: Path) -> None:
-    """Tell the operator when the file is on a network file system, whose locks and syncs SQLite cannot trust."""
+    """Tell the operator when the file is on a network file system."""
+    if kind := network_below(path):
+        logger.warning("{} is on {}", path, in_words(kind))
+
+
+def network_below(path: Path) -> str | None:
+    """The kind of a network file system below a real path, whose locks and syncs SQLite cannot trust; else None."""
     try:
         mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
     except OSError:  # not Linux
-        return
+        return None
     kind = file_system(path, mounts)
-    if kind in _NETWORK:
-        logger.warning(
-            "{} is on a network file system ({}), where locks and syncs may not hold; use a local disk", path, kind
-        )
+    return kind if kind in _NETWORK else None
+
+
+def in_words(network: str) -> str:
+    """What a network file system means for a store, for the operator."""
+    return f"a network file system ({network}), where locks and syncs may not hold; use a local disk"
 
 
 def file_system(path: Path, mounts: str) -> str | None:

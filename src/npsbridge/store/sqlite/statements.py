@@ -209,7 +209,17 @@ DROP: Final = """
 """
 # In the order in which they arrived there, which for each person is that of their ids.
 SENT: Final = """
-    SELECT id, kind, subject, settled_at FROM outbox INDEXED BY outbox_finished
+    SELECT id, kind, subject, settled_at, NOT EXISTS (
+        SELECT 1 FROM outbox AS later INDEXED BY outbox_subject
+        WHERE later.subject = sent.subject AND later.connection = sent.connection AND later.kind = sent.kind
+          AND later.id > sent.id AND later.state IN ('delivered', 'queued', 'waiting', 'inflight')
+    ) AND NOT EXISTS (
+        SELECT 1 FROM outbox AS later INDEXED BY outbox_person
+        WHERE later.person = sent.person AND later.person GLOB 'person:*' AND later.connection = sent.connection
+          AND later.kind = sent.kind AND later.id > sent.id
+          AND later.state IN ('delivered', 'queued', 'waiting', 'inflight')
+    )
+    FROM outbox AS sent INDEXED BY outbox_finished
     WHERE settled_at IS NOT NULL AND state = 'delivered' AND connection = :connection
       AND settled_at < :before AND (settled_at, id) > (:reached, :after)
     ORDER BY settled_at, id LIMIT :limit

@@ -13,16 +13,19 @@ from end_to_end.virtual_time import VirtualTime
 from npsbridge.cli import demo
 from npsbridge.cli.demo import Disagreement, perform
 from npsbridge.cli.demo.stage import Pace, Stage, open_stage
-from npsbridge.cli.demo.titles import TITLES
+from npsbridge.cli.demo.titles import SURVEY_PLATFORMS, TITLES
 from npsbridge.cli.demo.waiting import Unheard
 from npsbridge.clock import Clock
 from npsbridge.sandbox import Answer
 from npsbridge.sandbox.heap.entries import HeapEvent
 from unit.cli.commands import started
+from unit.cli.demo.asking import note, surveyed
 
-FEW = Pace(people=60)
+FEW = Pace(people=60, storm=4)
 LONGEST = 90.0
 """Seconds that the demo may take on a machine that is busy with other tests; it gives up before by itself."""
+ORDERS_STORED = {"delighted": 0, "retently": 0, "satismeter": 0, "promoter": 23}
+"""Orders that a vendor stores with who bought, in a request of their own."""
 OWN_SETTINGS = {"NPSBRIDGE_STORE_URL": "nonsense", "NPSBRIDGE_LISTEM": "x", "NPSBRIDGE_DELIGHTED__API_KEY": "the-real"}
 
 
@@ -68,7 +71,7 @@ async def test_every_scene_of_the_demo_is_told_with_its_outcome(
     await performed(tmp_path)
     told = capsys.readouterr().out.partition("The platforms")[0].splitlines()
     begun = [number for number, line in enumerate(told) if line.endswith(" ...")]
-    assert len(begun) == 9
+    assert len(begun) == 15
     assert all(any(line.startswith("  ") for line in told[number + 1 : number + 5]) for number in begun)
 
 
@@ -91,6 +94,7 @@ async def test_a_demo_that_keeps_running_says_where_to_look_and_ends_when_told(
     shown = capsys.readouterr().out
     assert "/healthz" in shown
     assert "/__sim/state" in shown
+    assert "/v1/track" in shown
 
 
 @pytest.mark.parametrize("moment", ["cut_off", "start"])
@@ -142,6 +146,79 @@ async def test_the_demo_fails_when_nothing_gets_through(tmp_path: Path, monkeypa
     with pytest.raises(Unheard, match="not all of it came through in 40 s") as failed:
         await performed(tmp_path)
     assert failed.value.exit_code == 70
+
+
+@pytest.mark.looptime
+async def test_the_demo_says_of_each_survey_platform_what_it_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await performed(tmp_path)
+    table = capsys.readouterr().out.partition("The way out")[2]
+    for title in SURVEY_PLATFORMS.values():
+        assert re.search(rf"^ {re.escape(title)}( +\d+){{4}} +0 +0/0/0 $", table, re.MULTILINE), title
+
+
+@pytest.mark.looptime
+async def test_the_storm_becomes_one_request_for_each_person_and_change(tmp_path: Path) -> None:
+    """Fewer, where two changes of one person meet on their way."""
+    stages: list[Stage] = []
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        meddled(monkeypatch, stages.append)
+        await performed(tmp_path)
+    (stage,) = stages
+    for recorded in stage.asked.values():
+        described = [ask for ask in recorded.asks if not ask.is_survey]
+        assert len({ask.user_id for ask in described}) in (0, 54)
+        assert len(described) <= 50 + 30 + 4 + 8 + ORDERS_STORED[recorded.platform]
+
+
+@pytest.mark.looptime
+async def test_i8_the_demo_fails_when_a_survey_was_asked_for_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = surveyed("promoter", "u-1001", "S-0001")
+    meddled(monkeypatch, lambda stage: note(stage.sandbox.promoter, first))
+    with pytest.raises(Disagreement, match="surveys asked for twice: 0 is true, 1 was told"):
+        await performed(tmp_path)
+
+
+@pytest.mark.looptime
+async def test_the_demo_fails_when_a_vendor_knows_somebody_of_whom_nothing_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meddled(monkeypatch, lambda stage: stage.sandbox.satismeter.project.described.update(["u-9"]))
+    with pytest.raises(Disagreement, match="people at SatisMeter: 54 is true, 55 was told"):
+        await performed(tmp_path)
+
+
+@pytest.mark.looptime
+async def test_the_demo_fails_when_a_vendor_hears_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(stage: Stage) -> None:
+        stage.sandbox.delighted.faults.add(Answer(status=503), times=None, method="POST", path="/people")
+        stage.sandbox.delighted.faults.clear = lambda: None  # type: ignore[method-assign] # it is not to end
+
+    meddled(monkeypatch, refuse)
+    with pytest.raises(Unheard, match="identify storm by SDK"):
+        await performed(tmp_path)
+
+
+@pytest.mark.looptime
+async def test_a_demo_that_is_interrupted_while_a_vendor_cannot_be_reached_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(stage: Stage) -> None:
+        delighted = stage.sandbox.delighted
+        going_on = delighted.stop
+
+        async def interrupted() -> None:
+            monkeypatch.setattr(delighted, "stop", going_on)
+            await going_on()
+            signal.raise_signal(signal.SIGTERM)
+
+        monkeypatch.setattr(delighted, "stop", interrupted)
+
+    meddled(monkeypatch, interrupt)
+    assert await performed(tmp_path) == 130
 
 
 # --- as it is started -------------------------------------------------------------------------------------------

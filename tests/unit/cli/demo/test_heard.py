@@ -20,6 +20,11 @@ def test_the_newest_revision_of_a_response_counts_in_whatever_order_they_come() 
     assert heard.camps == {"detractor": 1}
 
 
+def test_whose_a_response_is_is_known() -> None:
+    heard = Heard([submitted("1", 9) | {"userId": "u-1"}, submitted("2", 9) | {"anonymousId": "a"}]).catch_up()
+    assert [said.user_id for said in heard.responses.values()] == ["u-1", None]
+
+
 def test_a_response_that_was_not_told_has_no_revision() -> None:
     assert Heard([]).revision("delighted", "1") == 0
 

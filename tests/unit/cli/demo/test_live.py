@@ -68,6 +68,11 @@ def test_a_view_shows_calls_nps_and_health() -> None:
     assert re.search(r"Segment +5 connected", page)
 
 
+def test_surveys_are_counted_once_there_are_any() -> None:
+    assert "surveys asked for" not in drawn(Story())
+    assert "surveys asked for: 1,234" in drawn(Story(), shown=view(surveys=1234))
+
+
 @pytest.mark.parametrize("width", [30, 50, 72, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(map(len, drawn(told(3), width=width).splitlines())) <= width

@@ -6,11 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from npsbridge.cli.demo.figure import counted, disagreements
 from npsbridge.cli.demo.heard import AtHeap, Heard
 from npsbridge.cli.demo.titles import TITLES
 from npsbridge.cli.demo.truth import Given, Truth
-from npsbridge.cli.demo.verdict import Verdict, disagreements, figures, ledger_figure, places, shown_nps
+from npsbridge.cli.demo.verdict import Verdict, figures, ledger_figure, places, shown_nps
+from npsbridge.cli.demo.way_out import Way
 from npsbridge.core.ports import Ledger
+from npsbridge.sandbox.account_state import Asked
 from unit.cli.demo.examples import call, given, heap, identified, submitted
 
 ANSWERS = [given("a", 9, comment="Good"), given("b", 3, platform="promoter")]
@@ -69,6 +72,14 @@ def test_a_call_that_is_missing_is_seen(missing: int, seen: list[str]) -> None:
     events = told()
     del events[missing]
     assert differences(events) == seen
+
+
+def test_whatever_does_not_agree_on_the_way_out_is_a_disagreement() -> None:
+    asked, other = Asked(people=1, surveys=1, throttled=0), Asked(people=2, surveys=1, throttled=0)
+    counts = dict.fromkeys(("requests", "twice", "waiting", "expired", "held", "dead"), 0)
+    line = Way(platform="delighted", state="connected", asked=other, expected=asked, **counts)
+    found = Verdict(ways=[line], sent=[counted("calls", 2, 1)]).disagreements
+    assert found == ["people at Delighted: 1 is true, 2 was told", "calls: 2 is true, 1 was told"]
 
 
 def test_a_response_that_is_missing_is_seen() -> None:

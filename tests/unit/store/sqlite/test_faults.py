@@ -23,7 +23,8 @@ def sqlite_error(code: int) -> sqlite3.Error:
         (sqlite3.SQLITE_IOERR_SHMSIZE, StoreFull),
         (sqlite3.SQLITE_BUSY, StoreFull),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreFull),
-        (sqlite3.SQLITE_READONLY_DBMOVED, StorePermission),
+        (sqlite3.SQLITE_READONLY, StorePermission),
+        (sqlite3.SQLITE_READONLY_DBMOVED, StoreUnusable),
         (sqlite3.SQLITE_CANTOPEN, StorePermission),
         (sqlite3.SQLITE_CORRUPT_INDEX, StoreUnusable),
         (sqlite3.SQLITE_NOTADB, StoreUnusable),
@@ -43,7 +44,12 @@ def test_a_mistake_of_our_own_is_nobodys_disk(code: int) -> None:
 
 
 def test_f7_only_a_disk_that_failed_ends_all_writing() -> None:
-    broken = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    broken = {
+        sqlite3.SQLITE_READONLY_DBMOVED,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
     passing = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY}
     assert all(is_broken(sqlite_error(code)) for code in broken)
     assert not any(is_broken(sqlite_error(code)) for code in passing)

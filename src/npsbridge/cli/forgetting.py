@@ -1,0 +1,82 @@
+"""`npsbridge forget`: erases what is held here of one person, and says who else may hold something."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from npsbridge.cli.asking import agree
+from npsbridge.cli.opening import settings_from, store_beside
+from npsbridge.cli.show import console, print_json
+from npsbridge.core.keys import normalised_email, real_id
+from npsbridge.core.people import IdKind, PersonId
+from npsbridge.core.ports import Forgotten
+from npsbridge.errors import UsageError
+from npsbridge.settings import Settings
+
+
+def forget_person(env_file: Path | None, key: str, *, is_agreed: bool, as_json: bool) -> None:
+    """Erase a person, named by an email or a userId, beside a daemon or without one.
+
+    Raises:
+        UsageError: the key is neither.
+    """
+    wanted = ids_of(key)
+    settings = settings_from(env_file)
+    agree("Erase all that is held here of this person, for good?", is_agreed=is_agreed)
+    forgotten = asyncio.run(_forget(settings, wanted))
+    if as_json:
+        print_json(_document(forgotten))
+    else:
+        _print(forgotten, settings)
+
+
+def ids_of(key: str) -> list[PersonId]:
+    """What an operator may have meant: an email names its owners, and may be somebody's userId as well."""
+    email = normalised_email(key) if "@" in key else None
+    user_id = real_id(key)
+    if user_id is None:
+        raise UsageError("this is neither an email nor a userId")
+    return [*([PersonId(IdKind.EMAIL, email)] if email else []), PersonId(IdKind.USER, user_id)]
+
+
+async def _forget(settings: Settings, wanted: list[PersonId]) -> Forgotten:
+    async with store_beside(settings) as store:
+        parts = [await store.forget(one) for one in wanted]
+    return Forgotten(
+        persons=sum(one.persons for one in parts),
+        responses=sum(one.responses for one in parts),
+        deliveries=sum(one.deliveries for one in parts),
+        records=sum(one.records for one in parts),
+        connections=tuple(sorted({name for one in parts for name in one.connections})),
+        is_overwritten=parts[-1].is_overwritten,
+    )
+
+
+def _document(forgotten: Forgotten) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(forgotten)
+    may_hold = found.pop("connections")
+    return {"erased": found, "may_still_hold_data": may_hold}
+
+
+def _print(forgotten: Forgotten, settings: Settings) -> None:
+    out = console()
+    counts = {
+        "persons": forgotten.persons,
+        "responses": forgotten.responses,
+        "deliveries": forgotten.deliveries,
+        "records in the journal": forgotten.records,
+    }
+    if any(counts.values()):
+        out.print("Erased here: " + ", ".join(f"{word} {number}" for word, number in counts.items()) + ".")
+    else:
+        out.print("Nothing was held here of this person.")
+    out.print("What comes of them later is not kept, and nobody surveys them through npsbridge.")
+    if forgotten.connections:
+        out.print(f"May still hold data of them, and must be told separately: {', '.join(forgotten.connections)}.")
+    others = [name for name in settings.connections if name not in forgotten.connections]
+    if others:
+        out.print(f"May hold some from before the outbox reaches back: {', '.join(others)}.")
+    if not forgotten.is_overwritten:
+        out.print("Somebody was reading the store: the erased bytes leave its files with the next writes.")

@@ -1,0 +1,190 @@
+"""Callers' connections: how long each may keep us waiting, and who goes when there is no room for another.
+
+Whoever keeps us waiting can be sent away, the longest first: between requests, before the end of the headers, before
+the end of a body. All of them stand in one line: if idle ones went before bodies, those who drip bodies would push out
+every newcomer, who is idle for a moment. Whoever waits for us stays. There is no share per peer: behind a reverse proxy
+all callers have the same address. Knows nothing of what a request is about.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+
+from npsbridge.web.refusals import RETRY_AFTER, refusal
+
+HEAD_SECONDS: Final = 10.0
+"""For the first byte of a new connection, and from the first byte of a request to the end of its headers."""
+KEEPALIVE: Final = 75.0
+"""Seconds between two requests of a connection; longer than proxies keep theirs (nginx: 60)."""
+REQUEST_SECONDS: Final = 60.0
+"""From the end of the headers to an answer; more than what the handlers allow bodies and the store together."""
+
+_FULL: Final = (
+    b'{"success":false,"code":"too_many_connections","message":"too many connections; try again",'
+    b'"error":"too many connections; try again"}'
+)
+_FULL_ANSWER: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: %b\r\nConnection: close\r\n"
+    b"Content-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n%b"
+    % (RETRY_AFTER.encode(), len(_FULL), _FULL)
+)
+
+
+class Stage(Enum):
+    """Who waits for whom."""
+
+    IDLE = "idle"
+    """We wait for the next request, or for the end of its headers."""
+    ARRIVING = "arriving"
+    """We wait for the rest of a body."""
+    SERVED = "served"
+    """The caller waits for us."""
+
+
+class Room:
+    """The connections of one listener."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._keep_us_waiting: OrderedDict[Connection, None] = OrderedDict()
+        """The one that does so longest comes first."""
+        self._served: set[Connection] = set()
+
+    def __len__(self) -> int:
+        return len(self._keep_us_waiting) + len(self._served)
+
+    def admit(self, newcomer: "Connection") -> bool:
+        """Take one more in, if need be at the cost of another; False when all of them wait for us."""
+        if len(self) >= self._most:
+            if not self._keep_us_waiting:
+                return False
+            longest, _ = self._keep_us_waiting.popitem(last=False)
+            longest.cut()
+        self._keep_us_waiting[newcomer] = None
+        return True
+
+    def move(self, connection: "Connection", stage: Stage) -> bool:
+        """Begin a stage, or the same one anew; False when the connection is no longer here."""
+        if not self.leave(connection):
+            return False
+        if stage is Stage.SERVED:
+            self._served.add(connection)
+        else:
+            self._keep_us_waiting[connection] = None
+        return True
+
+    def leave(self, connection: "Connection") -> bool:
+        """Free the place of a connection; False when it has none."""
+        if connection in self._served:
+            self._served.remove(connection)
+            return True
+        if connection in self._keep_us_waiting:
+            del self._keep_us_waiting[connection]
+            return True
+        return False
+
+
+class Connection(web.RequestHandler):
+    """One caller's connection, which is cut when it keeps us waiting too long."""
+
+    __slots__ = ("_body", "_deadline", "_head_has_begun", "_room", "_stage", "_wire")
+
+    def __init__(self, room: Room, server: web.Server, logger: logging.Logger) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            logger=logger,
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to switch it off
+            auto_decompress=False,
+            keepalive_timeout=2 * KEEPALIVE,  # our limits come first
+        )
+        self._room = room
+        self._stage = Stage.IDLE
+        self._head_has_begun = False
+        self._body: StreamReader = EMPTY_PAYLOAD
+        self._deadline: asyncio.TimerHandle | None = None
+        self._wire: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Come in, or be told that there is no room."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a connection reads and writes")
+        self._wire = transport
+        if self._room.admit(self):
+            self._begin(Stage.IDLE, HEAD_SECONDS)
+            super().connection_made(transport)
+        else:
+            transport.write(_FULL_ANSWER)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come; the first byte of a request sets its headers a limit."""
+        # What is left of a body after its answer is not the next request.
+        if data and self._stage is Stage.IDLE and not self._head_has_begun and self._body.is_eof():
+            self._head_has_begun = True
+            self._begin(Stage.IDLE, HEAD_SECONDS)
+        super().data_received(data)
+        if self._stage is Stage.ARRIVING and self._body.is_eof():
+            self._stage = Stage.SERVED
+            self._room.move(self, Stage.SERVED)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Free the place."""
+        self._room.leave(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    @contextmanager
+    def serving(self, body: StreamReader) -> Iterator[None]:
+        """A request is under way, from its headers to its answer."""
+        self._body, self._head_has_begun = body, False
+        self._begin(Stage.SERVED if body.is_eof() else Stage.ARRIVING, REQUEST_SECONDS)
+        try:
+            yield
+        finally:
+            self._begin(Stage.IDLE, KEEPALIVE)
+
+    def cut(self) -> None:
+        """End it at once, whatever is still to be written: who does not read would hold it for ever."""
+        if self._wire is not None:
+            self._wire.abort()
+
+    def _begin(self, stage: Stage, seconds: float) -> None:
+        self._stage = stage
+        if self._room.move(self, stage):
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._deadline = asyncio.get_running_loop().call_later(seconds, self.cut)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what goes wrong below the applications, but not what callers do wrong.
+
+        Anybody could write to the log without end, and what is quoted of a request may be personal.
+        """
+        if not isinstance(kw.get("exc_info"), (HttpProcessingError, web.RequestPayloadError)):
+            super().log_exception(*args, **kw)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Say in JSON what is no HTTP; the words quote nothing of it."""
+        if isinstance(exc, ConnectionError) and not self.connected:
+            raise exc  # the caller has gone: there is nobody to tell
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        answer = refusal(400, "invalid_request", "this is no HTTP/1.1, or its headers are too long or too many")
+        answer.force_close()
+        return answer
