@@ -85,6 +85,16 @@ async def test_an_event_with_another_user_id_surveys_nobody_until_it_was_identif
         assert [one.connection for one in await line.listed(app, State.EXPIRED)] == ["promoter"]
 
 
+async def test_a_user_whose_email_only_a_track_has_told_waits_for_their_identify(tmp_path: Path) -> None:
+    async with outbound(tmp_path) as line, line.daemon() as app:
+        email = {"context": {"traits": {"email": "ted@mosbiusdesigns.com"}}}
+        await line.send(app, line.track("12345", INVITATION) | email)
+        await line.passes(60)
+        assert bodies(line.promoter) == []
+        await line.tell(app, line.identify("12345", **TED))
+        assert [one.target for one in asked(line.promoter)] == ["/api/contacts/", "/api/v2/survey/"]
+
+
 async def test_somebody_known_only_by_an_anonymous_id_is_not_surveyed(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
         await line.send(app, line.identify(None, anonymous_id="a1", **TED))

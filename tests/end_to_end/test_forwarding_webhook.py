@@ -221,7 +221,6 @@ async def test_a_deletion_by_an_sdk_is_refused_because_write_keys_are_public(tmp
         assert await traces(app, "u1@example.org")
 
 
-@pytest.mark.xfail(reason="the store counts as erased what it took out of an entry, and the routing counts it again")
 async def test_a_person_forgotten_by_hand_while_their_calls_are_decided_is_counted_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

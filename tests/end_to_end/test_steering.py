@@ -92,7 +92,7 @@ async def test_a_pause_survives_restarts_and_is_shown_by_status(tmp_path: Path) 
         await verb(both, "pause", "delighted")
         asked = len(both.delighted.requests)
         async with daemon_process(tmp_path, both.environment) as daemon:
-            await daemon.says("The connection is paused until somebody acts; nothing is lost")
+            await daemon.says("The connection is paused by hand; nothing is lost")
             shown = (await told(both, "status"))["connections"]
             assert len(both.delighted.requests) == asked
         assert [(one["state"], one["reason"]) for one in shown if one["connection"] == "delighted"] == [

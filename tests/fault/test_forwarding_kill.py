@@ -182,6 +182,22 @@ async def test_i5_what_a_person_does_after_a_held_survey_goes_out_without_it(tmp
         assert told == [(0, False), (11, False), (12, True)]
 
 
+async def test_f2_what_had_not_left_yet_when_an_earlier_survey_of_the_person_was_under_way_is_not_in_doubt(
+    tmp_path: Path,
+) -> None:
+    async with four_vendors(tmp_path) as (line, daemon):
+        line.delighted.faults.add(Hang(seconds=LONG, effect=False), method="POST")
+        await daemon.begin()
+        both = [trigger("delighted", "delighted", step) for step in (10, 11)]
+        assert await post(await daemon.address("listen"), both)
+        await line.delighted.until(lambda: any(one.fault == "hang" for one in line.delighted.requests))
+        await daemon.killed()
+        line.delighted.faults.clear()
+        await live_on(line, daemon)
+        ends = {step: row.state for step, row in (await fates(line)).of("delighted").items()}
+        assert ends == {10: State.HELD, 11: State.DELIVERED}
+
+
 @pytest.mark.parametrize(("policy", "asked"), [("resend", 2), ("drop", 1)])
 async def test_on_unknown_says_otherwise_and_is_obeyed_after_a_kill(tmp_path: Path, policy: str, asked: int) -> None:
     async with four_vendors(tmp_path, DELIGHTED__ON_UNKNOWN=policy) as (line, daemon):

@@ -36,6 +36,7 @@ from npsbridge.core.model import State
 from npsbridge.sandbox import Hang
 
 KILLS: Final = 100
+STOPS: Final = 8
 PEOPLE: Final = [f"u{number}" for number in range(25)]
 SETTLED_WELL: Final = frozenset({State.DELIVERED, State.FILTERED})
 
@@ -233,7 +234,7 @@ async def test_i18_stopped_again_and_again_in_the_middle_of_it_nothing_is_held_a
     async with outbound(tmp_path, **settings()) as line, lives(tmp_path, line.environment) as daemon:
         line.delighted.change_switches({"throttle_days": None})
         shop.begin()
-        for _ in range(12):
+        for _ in range(STOPS):
             await life(line, daemon, shop, chance, "done answering thanked")
             daemon.send(signal.SIGTERM)
             await daemon.says("npsbridge is stopping: it finishes what is under way")
@@ -243,4 +244,4 @@ async def test_i18_stopped_again_and_again_in_the_middle_of_it_nothing_is_held_a
         await last_life(line, daemon, shop)
         known, rows = await check_all(line, shop)
     assert rows == []
-    assert len(known.rows) > 12
+    assert len(known.rows) > STOPS

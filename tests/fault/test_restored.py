@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.harness import World, until, world
-from end_to_end.outbound import HOUR, PURCHASE, outbound
+from end_to_end.outbound import HOUR, PURCHASE, outbound, surveys
 from npsbridge.core.model import State
 from npsbridge.sandbox import PastAnswer
 from npsbridge.sandbox.faults import status
@@ -98,7 +98,7 @@ async def test_i8_a_survey_that_was_owed_in_a_backup_is_asked_for_once(tmp_path:
     async with outbound(tmp_path) as line:
         async with line.daemon() as app:
             await line.tell(app, line.identify("u1", email="ana@example.org"))
-            line.delighted.faults.add(status(503))
+            line.delighted.faults.add(status(429))
             await line.send(app, line.track("u1", PURCHASE))
             await until(lambda: len(line.delighted.requests) >= 2, within=HOUR)
             copy_by_backup(tmp_path)
@@ -107,7 +107,9 @@ async def test_i8_a_survey_that_was_owed_in_a_backup_is_asked_for_once(tmp_path:
                 await line.rests(app)
         line.delighted.faults.clear()
         restore(tmp_path)
+        before = len(surveys(line.delighted))
         async with line.daemon() as app:
             await line.rests(app)
             assert await line.listed(app, State.HELD) == []
+        assert len(surveys(line.delighted)) - before == (0 if was_sent else 1)
         assert len(line.delighted.survey_requests) == 1

@@ -5,6 +5,7 @@ for any of the listener's time limits, however busy the machine is.
 """
 
 import asyncio
+import resource
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,6 +34,13 @@ POST = f"POST /v1/identify HTTP/1.1\r\nHost: x\r\nX-Write-Key: {KEY}\r\nConnecti
 SILENT = b""
 HEADS = b"POST /v1/identify HTTP/1.1\r\nX-Slow: "
 BODIES = POST + b"Content-Length: 9999\r\n\r\n"
+
+FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+pytestmark = pytest.mark.skipif(
+    FILES != resource.RLIM_INFINITY and FILES < 2 * CROWD + 500,
+    reason="the crowd and the listener need two files for each caller",
+)
 
 
 class SlowCaller:

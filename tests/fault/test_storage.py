@@ -4,6 +4,7 @@ Two more are elsewhere: a second daemon (75) in end_to_end/test_process.py, and 
 unit/store/sqlite/test_opening.py.
 """
 
+import asyncio
 import json
 import os
 import shutil
@@ -19,12 +20,15 @@ from typing import Final
 import aiohttp
 import pytest
 
-from end_to_end.harness import until
-from end_to_end.process import Daemon, daemon_process
+from end_to_end.harness import World, until, world
+from end_to_end.process import PATIENCE, Daemon, daemon_process
 from npsbridge.cli.database import exit_code
+from npsbridge.errors import StorePermission
 from npsbridge.store.sqlite.inspection import inspect
 from npsbridge.store.sqlite.opening import make_current
+from npsbridge.store.sqlite.store import SqliteStore
 from npsbridge.store.sqlite.upgrades import UPGRADES
+from unit.cli.commands import command
 
 KEY: Final = "key-of-the-web-shop"
 PAGE: Final = 4096
@@ -200,6 +204,40 @@ async def test_f10_a_store_that_was_taken_away_is_not_made_anew_at_the_next_star
         assert await second.ended() == 65
     assert "is gone, but its npsbridge.db-wal is still there" in second.output
     assert path not in files_of(path)
+
+
+async def cannot_write(both: World) -> None:
+    """A daemon whose store becomes read-only: nothing is taken, until it ends."""
+    number = both.delighted.answer(both.delighted.add_person("ana@example.org"), 9)
+    headers, body = both.delighted.signed_webhook("survey_response.created", number)
+    async with both.daemon() as app:
+        await both.history_read()
+        assert isinstance(app.store, SqliteStore)
+        await app.store._writer.run(lambda database: database.execute("PRAGMA query_only = ON").close())
+        assert await both.hook(app, headers, body) == 503
+        assert (await both.look(app, "/readyz"))[0] == 503
+        await asyncio.Event().wait()
+
+
+async def test_f8_a_store_that_becomes_read_only_is_answered_503_and_ends_the_daemon_with_77(tmp_path: Path) -> None:
+    async with world(tmp_path) as both, asyncio.timeout(PATIENCE):
+        with pytest.raises(StorePermission, match="must be readable and writable by this user") as failure:
+            await cannot_write(both)
+        assert failure.value.exit_code == 77
+
+
+async def test_f12_a_backup_beside_a_daemon_holds_nobody_up_and_is_whole(path: Path) -> None:
+    environ = {"NPSBRIDGE_STORE_URL": f"sqlite:///{path}"}
+    async with daemon_process(path.parent, ENVIRONMENT) as daemon:
+        assert await track(daemon) == 200
+        backup = asyncio.create_task(command("db", "backup", f"{path}.backup", environ=environ))
+        statuses = {await track(daemon)}
+        while not backup.done():
+            statuses.add(await track(daemon))
+        made = await backup
+    assert statuses == {200}
+    assert (made.code, made.err) == (0, "")
+    assert [found.text for found in inspect(Path(f"{path}.backup")) if found.is_good is False] == []
 
 
 def files_of(path: Path) -> list[Path]:

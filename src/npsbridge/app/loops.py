@@ -8,7 +8,6 @@ from anyio.abc import TaskGroup
 
 from npsbridge.app.parts import Parts, rules, takes_calls
 from npsbridge.core.ports import Retention
-from npsbridge.engine.abreast import Abreast
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.budgets import Budgets
 from npsbridge.engine.dispatch import Lane
@@ -24,8 +23,6 @@ from npsbridge.engine.upkeep import Upkeep
 from npsbridge.settings import Settings, SurveySettings
 
 Run = Callable[[], Awaitable[None]]
-PEOPLE_AT_ONCE = 8
-"""Requests under way at once, to a vendor that takes one person each; its limit holds all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +93,7 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     for forwarder in parts.forwarders:
         name = forwarder.connection
         doubts = Doubts(forwarder, seams, on_unknown=_on_unknown(settings, name))
-        sender = Abreast(forwarder, PEOPLE_AT_ONCE) if forwarder.batch_limit == 1 else forwarder
-        lane = Lane(sender, seams, bell=bells[name], give_up_after=kept.retry, doubts=doubts)
+        lane = Lane(forwarder, seams, bell=bells[name], give_up_after=kept.retry, doubts=doubts)
         lanes[f"forward {name}"] = lane
     return Loops(seams=seams, intake=intake, readbacks=readbacks, budgets=budgets, feeding=feeding, lanes=lanes)
 

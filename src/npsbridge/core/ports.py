@@ -137,6 +137,8 @@ class Routing(Record, frozen=True, kw_only=True):
 
     journal_id: int | None
     """The entry that is now routed; None when held-back responses are released."""
+    records: int | None = None
+    """How many records the entry had when it was read; fewer are left when people were forgotten since."""
     responses: tuple[RememberedResponse, ...] = ()
     newest: dict[str, int] = msgspec.field(default_factory=dict)
     deliveries: tuple[PlannedDelivery, ...] = ()
@@ -173,6 +175,8 @@ class Settlement(Record, frozen=True, kw_only=True):
     reason: str | None = None
     next_attempt_at: int | None = None
     """Milliseconds since 1970."""
+    is_untold: bool = False
+    """It ended without the destination having said anything of it: the same may be worth telling again."""
 
 
 class Sent(Record, frozen=True, kw_only=True):

@@ -136,7 +136,7 @@ class _Desk:
                 self._pile.erased += 1
             else:
                 self._response(response, entry.origin)
-        return self.routing(entry.journal_id)
+        return self.routing(entry.journal_id, records=len(entry.responses) + len(entry.shelved))
 
     def _is_erased(self, response: Response) -> bool:
         """Whether its person was erased here: the vendor may still show it, but nothing of it is kept."""
@@ -147,10 +147,11 @@ class _Desk:
         self._pile.settling -= 1
         self._emit(held.response, revision=1, previous=held)
 
-    def routing(self, journal_id: int | None) -> Routing:
+    def routing(self, journal_id: int | None, *, records: int | None = None) -> Routing:
         pile, self._pile = self._pile, _Pile()
         return Routing(
             journal_id=journal_id,
+            records=records,
             responses=tuple(pile.responses.values()),
             newest=pile.newest,
             deliveries=tuple(pile.deliveries),

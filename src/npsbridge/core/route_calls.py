@@ -130,7 +130,7 @@ class _CallDesk:
                 self._shelve(call.raw, f"{call.pointer or '/'}: {call.reason}")
             else:
                 self._call(call, entry.received_at)
-        return self._routing(entry.journal_id)
+        return self._routing(entry.journal_id, records=len(entry.calls))
 
     def _call(self, call: Call, received_at: int) -> None:
         if call.message_id in self._seen:
@@ -242,10 +242,11 @@ class _CallDesk:
             Shelved(connection=INGEST, kind="call", key=reading.digest(body), reason=reason, body=body)
         )
 
-    def _routing(self, journal_id: int) -> Routing:
+    def _routing(self, journal_id: int, *, records: int) -> Routing:
         pile, self._pile = self._pile, _Pile()
         return Routing(
             journal_id=journal_id,
+            records=records,
             deliveries=tuple(pile.deliveries),
             shelved=tuple(pile.shelved),
             filtered=pile.filtered,

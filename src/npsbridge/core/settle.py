@@ -85,7 +85,7 @@ def _settlement(
     if isinstance(outcome, RetryLater):
         if now - delivery.tried_since >= give_up_after * 1000:
             reason = f"given up after {give_up_after:.0f} s: {outcome.reason}"
-            return Settlement(id=delivery.id, state=State.DEAD, reason=reason)
+            return Settlement(id=delivery.id, state=State.DEAD, reason=reason, is_untold=True)
         return _put_off(delivery, outcome, now=now, jitter=jitter, alone=alone)
     return settled(delivery, outcome)
 

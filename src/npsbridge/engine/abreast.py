@@ -3,22 +3,30 @@
 Without it a vendor that takes a fifth of a second to answer would be asked five times a second, whatever its limit is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
 from npsbridge.core.model import Delivery
-from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater
+from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater, Undone
 from npsbridge.core.ports import Sender
 
+SetOut = Callable[[Sequence[Delivery]], Awaitable[Sequence[Delivery]]]
 BEHIND_ANOTHER = "waits behind an earlier delivery of the same person"
 
 
 class Abreast:
     """Takes batches for a sender of single deliveries; a `Sender` itself."""
 
-    def __init__(self, sender: Sender, most: int) -> None:
-        """`most` is how many may be under way at once."""
+    def __init__(self, sender: Sender, most: int, *, set_out: SetOut) -> None:
+        """Make one.
+
+        Args:
+            sender: takes single deliveries.
+            most: how many may be under way at once.
+            set_out: puts the intent on disk of what must not be repeated, right before it leaves, and says what may.
+        """
+        self._set_out = set_out
         self.connection = sender.connection
         self.batch_limit = most
         self.rate_limit = sender.rate_limit
@@ -42,6 +50,12 @@ class Abreast:
             if is_held_up:
                 outcomes[one.id] = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
                 continue
-            (outcome,) = await self._sender.deliver([one])
-            outcomes[one.id] = outcome
-            is_held_up = not isinstance(outcome, Delivered | Declined | Rejected)
+            outcomes[one.id] = outcome = await self._attempted(one)
+            is_held_up = not isinstance(outcome, Delivered | Declined | Rejected | Undone)
+
+    async def _attempted(self, one: Delivery) -> Outcome:
+        """What becomes of one; what is owed no longer, because it was dropped meanwhile, is left as it is."""
+        if not await self._set_out([one]):
+            return Undone()
+        (outcome,) = await self._sender.deliver([one])
+        return outcome

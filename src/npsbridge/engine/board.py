@@ -12,6 +12,7 @@ from loguru import logger
 from npsbridge.clock import Clock
 from npsbridge.core.model import Record
 from npsbridge.core.ports import Health, Store
+from npsbridge.engine.pauses import by_hand
 from npsbridge.errors import StoreFull
 
 
@@ -56,9 +57,14 @@ class Line(Record, frozen=True, kw_only=True):
     """0..1 while backfilling, if known."""
 
     @property
+    def is_by_hand(self) -> bool:
+        """Whether the operator wants it so; then nobody has to be woken."""
+        return self.condition is Condition.PAUSED and self.reason == by_hand(self.connection)
+
+    @property
     def status(self) -> str:
         """pass, warn or fail."""
-        return STATUS.get(self.condition, "pass")
+        return "warn" if self.is_by_hand else STATUS.get(self.condition, "pass")
 
     @property
     def is_trouble(self) -> bool:
@@ -116,7 +122,9 @@ class Board:
 
     def _tell(self, line: Line, before: Line | None) -> None:
         bound = logger.bind(connection=line.connection, direction=line.direction.value, state=line.condition.value)
-        if line.condition in TOLD:
+        if line.is_by_hand:
+            bound.bind(reason=line.reason).info("The connection is paused by hand; nothing is lost")
+        elif line.condition in TOLD:
             level, sentence = TOLD[line.condition]
             bound.bind(reason=line.reason).log(level, sentence)
         elif before is not None and before.is_trouble:

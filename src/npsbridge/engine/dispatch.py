@@ -27,6 +27,7 @@ from npsbridge.core.outcome import (
 from npsbridge.core.pace import RateWindow
 from npsbridge.core.ports import Sender, Settlement
 from npsbridge.core.settle import Pace, Verdict, next_pace, settlements
+from npsbridge.engine.abreast import Abreast
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.doubt import Doubts
@@ -36,6 +37,8 @@ from npsbridge.errors import StoreFull
 
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
+PEOPLE_AT_ONCE = 8
+"""Requests under way at once, to a survey platform that takes one person each; its limit holds all the same."""
 LOOK_AHEAD = 100
 """Deliveries among which a newer identify makes an older one superfluous."""
 HELD_UP_PAUSE = 1.0
@@ -80,6 +83,10 @@ class Lane:
             doubts: for a destination that is asked for what must not happen twice.
         """
         self._doubts = doubts
+        self._sender: Sender = destination
+        self._goes_abreast = doubts is not None and destination.batch_limit == 1
+        if self._goes_abreast:
+            self._sender = Abreast(destination, PEOPLE_AT_ONCE, set_out=self._set_out)
         self._frozen = frozen or {}
         self._destination = destination
         self._name = destination.connection
@@ -88,7 +95,7 @@ class Lane:
         self._bell = bell
         self._give_up_after = give_up_after
         self._window = RateWindow(destination.rate_limit, 1.0)
-        self._pace = Pace(size=destination.batch_limit)
+        self._pace = Pace(size=self._sender.batch_limit)
         self._stopping = anyio.Event()
         self._has_delivered = False
 
@@ -144,10 +151,10 @@ class Lane:
         return [one for one in ready if one.id not in outdated][: self._pace.size]
 
     async def _attempt(self, batch: Sequence[Delivery]) -> None:
-        batch = await self._set_out(batch)
+        batch = batch if self._goes_abreast else await self._set_out(batch)
         if not batch:
             return
-        said = await self._destination.deliver(batch)
+        said = await self._sender.deliver(batch)
         batch, outcomes = self._without_doubts(batch, said)
         jitter = self._seams.jitter()
         settled = settlements(
@@ -155,7 +162,7 @@ class Lane:
         )
         await self._record(settled)
         self._tell(batch, outcomes, settled)
-        self._pace = next_pace(self._pace, said, limit=self._destination.batch_limit, jitter=jitter)
+        self._pace = next_pace(self._pace, said, limit=self._sender.batch_limit, jitter=jitter)
         await self._show(settled)
         if self._pace.verdict is not Verdict.FLOWS:
             await self._rest_unless_paused(max(self._pace.pause, SHORTEST_PAUSE))

@@ -62,7 +62,8 @@ def routed(
         waiting: how many of its calls wait anew for their person.
         shelved: how many of its shelved records were new.
         erased: how many of its deliveries and waiting calls are of people who were erased since, and are not stored.
-        counted_before: how many calls whose wait it ends were erased since, and count as erased already.
+        counted_before: how many of its records, and of the calls whose wait it ends, were erased since it was decided,
+            and count as erased already.
     """
     parts = len(routing.deliveries) + len(routing.awaited)
     known = parts - sum(stored.values()) - waiting - erased

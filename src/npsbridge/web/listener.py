@@ -6,7 +6,7 @@ import logging
 import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -77,7 +77,7 @@ def _listening(opened: socket.socket, place: tuple[Any, ...]) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    app: web.Application, opened: socket.socket, *, grace: float, most: int | None = None
+    app: web.Application, opened: socket.socket, *, grace: float, most: int = MOST_CONNECTIONS
 ) -> AsyncIterator[Listener]:
     """Serve an application on a listening socket, which stays open afterwards.
 
@@ -87,11 +87,11 @@ async def serving(
         app: what to serve.
         opened: a listening socket.
         grace: seconds that requests under way get to finish at the end.
-        most: connections at the same time; as many as the process may have files for, unless given.
+        most: connections at the same time, if the process may open so many files.
     """
     runner = web.AppRunner(app, shutdown_timeout=grace)
     await runner.setup()
-    room = Room(most or connections_within(_files_allowed()))
+    room = Room(min(most, connections_within(_files_allowed())))
     try:
         async with _accepting(runner, opened, room):
             yield Listener(*opened.getsockname()[:2])
@@ -107,20 +107,26 @@ async def _accepting(runner: web.AppRunner, opened: socket.socket, room: Room) -
     if server is None:
         raise RuntimeError("the runner has to be set up first")
     server.request_handler = partial(_served, server.request_handler)
-    loop, taking = asyncio.get_running_loop(), opened.dup()
+    taking = opened.dup()
     connection = partial(Connection, room, server, logging.getLogger("npsbridge.web.protocol"))
-    accepting = await loop.create_server(connection, sock=taking, backlog=ACCEPTED_AT_ONCE)
+    accepting = await asyncio.get_running_loop().create_server(connection, sock=taking, backlog=ACCEPTED_AT_ONCE)
     opened.listen(BACKLOG)  # asyncio has set it to what it accepts at once
     try:
-        yield
+        with closing(accepting):
+            try:
+                yield
+            finally:
+                await _hand_on_accepted(taking)
     finally:
-        # asyncio drops connections that it has accepted, but not handed on yet, when the server closes.
-        loop.remove_reader(taking)
-        for _ in range(TURNS_TO_HAND_ON):
-            await asyncio.sleep(0)
-        accepting.close()
         if server.connections:
             await asyncio.sleep(LAST_MOMENT)
+
+
+async def _hand_on_accepted(taking: socket.socket) -> None:
+    """Accept nobody more; those who were must reach their protocol, for asyncio drops them when the server closes."""
+    asyncio.get_running_loop().remove_reader(taking)
+    for _ in range(TURNS_TO_HAND_ON):
+        await asyncio.sleep(0)
 
 
 async def _served(handler: _Handler, request: web.BaseRequest) -> web.StreamResponse:

@@ -123,3 +123,21 @@ async def test_i2_a_call_that_was_forgotten_while_its_wait_ended_is_neither_kept
     )
     ledger = await store.ledger()
     assert (await store.deliveries(), ledger.imbalance, ledger.expired) == ([], 0, 0)
+
+
+async def test_what_a_call_led_to_is_traced_by_its_message_id(store: Store) -> None:
+    entry = await route(
+        store, deliveries=(planned("m1:identify"), planned("m1:survey"), planned("m11:survey")), fanned_out=2
+    )
+    trace = await store.trace("m1")
+    assert [one.message_id for one in trace.deliveries] == ["m1:identify", "m1:survey"]
+    assert [one.id for one in trace.entries] == [entry]
+
+
+async def test_what_vendors_were_told_of_somebody_is_traced_by_email_and_user_id(store: Store) -> None:
+    person = Person(key="person:1", user_id="u1", email="ann@example.org")
+    ids = (PersonId(IdKind.USER, "u1"), PersonId(IdKind.EMAIL, "ann@example.org"))
+    known = PeopleChange(persons=(person,), owners=dict.fromkeys(ids, "person:1"), next_number=2)
+    await route(store, people=known, deliveries=(planned("m1:identify", "person:1", "delighted"),), fanned_out=1)
+    for key in ("Ann@Example.org", "u1"):
+        assert [one.message_id for one in (await store.trace(key)).deliveries] == ["m1:identify"]

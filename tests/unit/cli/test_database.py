@@ -90,9 +90,7 @@ def test_a_circle_of_links_is_no_store(npsbridge: Command, tmp_path: Path) -> No
     assert "leads to itself" in shown.out
 
 
-@pytest.mark.parametrize(
-    ("codes", "wanted"), [([], 0), ([77], 77), ([77, 74], 74), ([74, 65, 77], 65)], ids=str
-)
+@pytest.mark.parametrize(("codes", "wanted"), [([], 0), ([77], 77), ([77, 74], 74), ([74, 65, 77], 65)], ids=str)
 def test_the_worst_finding_decides_the_exit_code(codes: list[int], wanted: int) -> None:
     found = [Found(subject="x", is_good=False, text="", exit_code=code) for code in codes]
     good = [Found(subject="x", is_good=state, text="", exit_code=65) for state in (True, None)]

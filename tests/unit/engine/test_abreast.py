@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from npsbridge.core.model import Delivery
-from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater, Unknown
+from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater, Undone, Unknown
 from npsbridge.engine.abreast import BEHIND_ANOTHER, Abreast
 from unit.engine.doubles import a_delivery
 
@@ -38,6 +38,10 @@ class Slow:
         return [self.script.get(f"n{one.id}", Delivered())]
 
 
+async def all_may_leave(batch: Sequence[Delivery]) -> Sequence[Delivery]:
+    return batch
+
+
 def of(person: str, *numbers: int) -> list[Delivery]:
     return [msgspec.structs.replace(a_delivery(number), person=person) for number in numbers]
 
@@ -45,13 +49,13 @@ def of(person: str, *numbers: int) -> list[Delivery]:
 async def test_different_people_do_not_wait_for_each_other() -> None:
     sender = Slow()
     started = anyio.current_time()
-    await Abreast(sender, 8).deliver([*of("ann", 1), *of("bob", 2), *of("cid", 3)])
+    await Abreast(sender, 8, set_out=all_may_leave).deliver([*of("ann", 1), *of("bob", 2), *of("cid", 3)])
     assert (anyio.current_time() - started, sender.most_under_way) == (1.0, 3)
 
 
 async def test_i5_one_person_in_order() -> None:
     sender = Slow()
-    outcomes = await Abreast(sender, 8).deliver([*of("ann", 1), *of("bob", 2), *of("ann", 3, 4)])
+    outcomes = await Abreast(sender, 8, set_out=all_may_leave).deliver([*of("ann", 1), *of("bob", 2), *of("ann", 3, 4)])
     assert outcomes == [Delivered()] * 4
     assert [number for number in sender.asked if number != 2] == [1, 3, 4]
 
@@ -59,17 +63,38 @@ async def test_i5_one_person_in_order() -> None:
 @pytest.mark.parametrize("trouble", [RetryLater(reason="HTTP 503"), Unknown(reason="no answer")])
 async def test_i5_nothing_of_a_person_overtakes_what_is_not_finished(trouble: Outcome) -> None:
     sender = Slow(n1=trouble)
-    outcomes = await Abreast(sender, 8).deliver([*of("ann", 1, 2), *of("bob", 3)])
+    outcomes = await Abreast(sender, 8, set_out=all_may_leave).deliver([*of("ann", 1, 2), *of("bob", 3)])
     assert outcomes == [trouble, WAITS, Delivered()]
     assert sender.asked == [1, 3]
 
 
 @pytest.mark.parametrize("end", [Declined(reason="throttled"), Rejected(reason="HTTP 422")])
 async def test_what_has_come_to_its_end_holds_nobody_up(end: Outcome) -> None:
-    outcomes = await Abreast(Slow(n1=end), 8).deliver(of("ann", 1, 2))
+    outcomes = await Abreast(Slow(n1=end), 8, set_out=all_may_leave).deliver(of("ann", 1, 2))
     assert outcomes == [end, Delivered()]
 
 
 def test_it_stands_in_for_its_sender() -> None:
-    abreast = Abreast(Slow(), 8)
+    abreast = Abreast(Slow(), 8, set_out=all_may_leave)
     assert (abreast.connection, abreast.batch_limit, abreast.rate_limit) == ("sink", 8, 0.0)
+
+
+async def test_i4_the_intent_is_noted_for_what_leaves_now_and_not_for_what_is_behind_it() -> None:
+    noted: list[int] = []
+
+    async def set_out(batch: Sequence[Delivery]) -> Sequence[Delivery]:
+        noted.extend(one.id for one in batch)
+        return batch
+
+    await Abreast(Slow(n1=Unknown(reason="no answer")), 8, set_out=set_out).deliver([*of("ann", 1, 2), *of("bob", 3)])
+    assert noted == [1, 3]
+
+
+async def test_what_is_owed_no_longer_does_not_leave() -> None:
+    sender = Slow()
+
+    async def not_the_first(batch: Sequence[Delivery]) -> Sequence[Delivery]:
+        return [one for one in batch if one.id != 1]
+
+    outcomes = await Abreast(sender, 8, set_out=not_the_first).deliver(of("ann", 1, 2))
+    assert (outcomes, sender.asked) == ([Undone(), Delivered()], [2])

@@ -4,6 +4,7 @@ import pytest
 
 from end_to_end.harness import log_kept
 from npsbridge.engine.board import Board, Condition, Direction
+from npsbridge.engine.pauses import by_hand
 from unit.engine.doubles import MemoryStore, seams_of
 
 PULL, FORWARD = Direction.PULL, Direction.FORWARD
@@ -90,3 +91,17 @@ async def test_f6_a_full_store_does_not_keep_a_state_from_being_shown() -> None:
     board = a_board(store)
     await board.note("shop", PULL, Condition.RETRYING)
     assert board.status == "warn"
+
+
+async def test_a_pause_by_hand_wakes_nobody() -> None:
+    board = a_board(MemoryStore())
+    with log_kept() as told:
+        await board.note("shop", PULL, Condition.PAUSED, reason=by_hand("shop"))
+    assert ([line.level for line in told], board.status) == (["INFO"], "warn")
+
+
+async def test_a_refused_key_behind_a_pause_by_hand_is_a_failure_again() -> None:
+    board = a_board(MemoryStore())
+    for reason in (by_hand("shop"), "HTTP 401"):
+        await board.note("shop", PULL, Condition.PAUSED, reason=reason)
+    assert board.status == "fail"

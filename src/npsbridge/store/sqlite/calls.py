@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from npsbridge.core.calls import Call
+from npsbridge.core.forward import IDENTIFY
 from npsbridge.core.ports import AwaitedCall, Routing
 from npsbridge.store.sqlite.reader import Reader
 
@@ -36,7 +37,7 @@ REKEY_AWAITED: Final = "UPDATE awaited SET person = :older WHERE person = :newer
 FORGET_SAID: Final = "DELETE FROM said WHERE person = ?"
 FORGET_SAID_BY: Final = """
     DELETE FROM said WHERE (person, connection) IN (
-        SELECT person, connection FROM outbox WHERE id = ? AND kind = ? AND state = 'filtered'
+        SELECT person, connection FROM outbox WHERE id = ? AND kind = ? AND (state = 'filtered' OR state = 'dead')
     )
 """
 FORGET_AWAITED: Final = "DELETE FROM awaited WHERE person = ?"
@@ -114,6 +115,11 @@ def end_waiting(database: sqlite3.Connection, routing: Routing) -> list[str]:
     """Let the calls wait no longer whose wait a routing ends; returns whose were erased since it was decided."""
     ended = [(one.person, database.execute(AWAIT_NO_LONGER, one.key).rowcount) for one in routing.no_longer_awaited]
     return [person for person, deleted in ended if not deleted]
+
+
+def forget_said(database: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    """Forget that vendors were told what these deliveries say: they ended without having been heard."""
+    database.executemany(FORGET_SAID_BY, [(number, IDENTIFY) for number in numbers])
 
 
 def forget(database: sqlite3.Connection, persons: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ ADD_ARRIVAL: Final = """
 AWAIT_ROUTING: Final = """
     INSERT INTO unrouted (journal_id, count) SELECT id, count FROM journal WHERE id >= ?
 """
-END_WAITING: Final = "DELETE FROM unrouted WHERE journal_id = ?"
+END_WAITING: Final = "DELETE FROM unrouted WHERE journal_id = ? RETURNING count"
 UNROUTED: Final = """
     SELECT id, connection, origin, journal.count, received_at, body
     FROM unrouted CROSS JOIN journal ON journal.id = unrouted.journal_id
@@ -244,6 +244,13 @@ RESPONSES_BY_SUBJECT: Final = """
 """
 DELIVERY: Final = f"{_DELIVERY} WHERE id = ?"
 DELIVERIES_OF_MESSAGE: Final = f"{_DELIVERY} WHERE message_id = ? ORDER BY id"
+# What a Segment call led to has the call's messageId, a colon and the kind; `;` is the character behind the colon.
+DELIVERIES_OF_CALL: Final = f"{_DELIVERY} WHERE message_id >= ? AND message_id < ? ORDER BY id"
+DELIVERIES_OF_PERSON: Final = f"""
+    {_DELIVERY} WHERE person GLOB 'person:*' AND person IN (
+        SELECT 'person:' || number FROM person_ids WHERE (kind = 'email' OR kind = 'user_id') AND value = ?
+    ) ORDER BY id
+"""  # noqa: S608 - put together from constants
 DELIVERIES_ABOUT: Final = f"{_DELIVERY} WHERE subject IN (:many) ORDER BY id"
 SOURCES_OF_DELIVERIES: Final = "SELECT journal_id FROM outbox WHERE id IN (:many) AND journal_id IS NOT NULL"
 SOURCES_OF_RESPONSES: Final = """

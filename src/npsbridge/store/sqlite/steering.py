@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import orjson
 
-from npsbridge.core.forward import IDENTIFY
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.ports import Arrival, RememberedResponse, Sent
 from npsbridge.store import ledger, rows
@@ -79,7 +78,7 @@ def drop(database: sqlite3.Connection, numbers: Sequence[int], because: str, now
     """Filter what is still to be sent, or might be."""
     dead = _filter(database, numbers, State.DEAD, because, now)
     others = sum(_filter(database, numbers, state, because, now) for state in (State.QUEUED, State.WAITING, State.HELD))
-    database.executemany(calls.FORGET_SAID_BY, [(number, IDENTIFY) for number in numbers])
+    calls.forget_said(database, numbers)
     count(database, [ledger.dropped(dead=dead, others=others)])
     return dead + others
 

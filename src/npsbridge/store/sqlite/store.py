@@ -247,7 +247,10 @@ class SqliteStore:
         responses = await self._traced_responses(key)
         subjects = [f"{response.connection}/{response.id}" for response in (known.response for known in responses)]
         found = await self._view.rows_of(sql.DELIVERIES_OF_MESSAGE, [key])
-        found = found or await self._view.rows_of(sql.DELIVERIES_ABOUT, subjects)
+        found = found or await self._view.rows(sql.DELIVERIES_OF_CALL, (f"{key}:", f"{key};"))
+        if not found:
+            found = await self._view.rows_of(sql.DELIVERIES_ABOUT, subjects)
+            found += await self._view.rows(sql.DELIVERIES_OF_PERSON, (normalised_email(key) or key,))
         deliveries = [rows.delivery(row) for row in found]
         return Trace(
             entries=await self._traced_entries(responses, deliveries), responses=responses, deliveries=deliveries

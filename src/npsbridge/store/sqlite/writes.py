@@ -49,19 +49,32 @@ def journal(database: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
 
 def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], now: int) -> None:
     """Make routings true, in order, except those that are already."""
-    count(database, [_apply(database, routing, now) for routing in routings if _is_news(database, routing)])
+    entries = []
+    for routing in routings:
+        left = _records_left(database, routing)
+        if left is not None:
+            forgotten = 0 if routing.records is None else max(routing.records - left, 0)
+            entries.append(_apply(database, routing, now, forgotten))
+    count(database, entries)
+
+
+def _records_left(database: sqlite3.Connection, routing: Routing) -> int | None:
+    """How many records of a routing wait to be decided; None when it is no news. Its journal entry is consumed."""
+    if routing.journal_id is None:
+        return 0 if _is_news(database, routing) else None
+    row = database.execute(sql.END_WAITING, (routing.journal_id,)).fetchone()
+    return row[0] if row else None
 
 
 def _is_news(database: sqlite3.Connection, routing: Routing) -> bool:
-    """Whether a routing is still to be made true; its journal entry is consumed by asking."""
-    if routing.journal_id is not None:
-        return database.execute(sql.END_WAITING, (routing.journal_id,)).rowcount == 1
+    """Whether held-back responses are still to be released."""
     keys = [(remembered.response.connection, remembered.response.id) for remembered in routing.responses]
     settling = sum(database.execute(sql.IS_SETTLING, key).fetchone() is not None for key in keys)
     return settling >= -routing.settling
 
 
-def _apply(database: sqlite3.Connection, routing: Routing, now: int) -> ledger.Entries:
+def _apply(database: sqlite3.Connection, routing: Routing, now: int, forgotten: int) -> ledger.Entries:
+    """Make one true, `forgotten` of whose records were erased, and counted as such, since it was decided."""
     source = routing.journal_id
     erased_calls = calls.end_waiting(database, routing)
     gone = people.keep(database, routing.people) | frozenset(erased_calls)
@@ -75,7 +88,7 @@ def _apply(database: sqlite3.Connection, routing: Routing, now: int) -> ledger.E
         waiting=calls.keep(database, routing, gone=gone, now=now),
         shelved=sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved),
         erased=sum(person in gone for person in _people_of(routing)),
-        counted_before=len(erased_calls),
+        counted_before=len(erased_calls) + forgotten,
     )
 
 
@@ -125,8 +138,10 @@ def settle_all(database: sqlite3.Connection, settlements: Sequence[Settlement], 
     """Record outcomes, in order."""
     entries = []
     for state, together in groupby(settlements, key=attrgetter("state")):
-        changed = database.executemany(sql.SETTLE, [rows.settlement_row(one, now=now) for one in together]).rowcount
+        same = list(together)
+        changed = database.executemany(sql.SETTLE, [rows.settlement_row(one, now=now) for one in same]).rowcount
         entries.append(ledger.settled(state, changed))
+        calls.forget_said(database, [one.id for one in same if one.is_untold])
     count(database, entries)
 
 

@@ -9,7 +9,7 @@ from contract.store.examples import sqlite_url
 from npsbridge.clock import Clock
 from npsbridge.core.ports import Arrival, Ledger, Origin
 from npsbridge.store import open_store
-from npsbridge.store.sqlite import place
+from npsbridge.store.sqlite import inspection, place
 from npsbridge.store.sqlite.inspection import (
     Found,
     in_units,
@@ -164,3 +164,13 @@ def test_f14_a_network_file_system_is_a_warning(path: Path, tmp_path: Path, monk
     (found,) = [found for found in inspect(path) if found.subject == "file system"]
     assert found.is_good is None
     assert "nfs4" in found.text
+
+
+def test_ctrl_c_ends_a_long_look(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inspection, "_go_on", pressed)
+    monkeypatch.setattr(inspection, "_STEPS", 1)
+    with pytest.raises(KeyboardInterrupt):
+        inspect(path)

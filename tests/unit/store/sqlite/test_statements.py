@@ -24,7 +24,11 @@ def plan(database: sqlite3.Connection, statement: str) -> list[str]:
     """What SQLite will do, one line for each table it looks at."""
     statement = statement.replace(":many", "?")
     named = dict.fromkeys(("connection", "now", "limit", "after", "before", "state", "states", "reached"), 1)
-    values = named if ":" in statement else [1] * len(set(re.findall(r"\?\d", statement)) or statement.count("?") * "?")
+    values = (
+        named
+        if re.search(r":[a-z]", statement)
+        else [1] * len(set(re.findall(r"\?\d", statement)) or statement.count("?") * "?")
+    )
     return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
 
 
