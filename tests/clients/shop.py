@@ -14,7 +14,7 @@ from clients.door import Cut, Door, door_before
 from clients.sdk import Call, Sdk
 from end_to_end.harness import World, at_rest, until, world
 from npsbridge.app import App
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 
 WRITE_KEY = "key-of-the-web-shop"
 PURCHASE = "Order Completed"

@@ -13,7 +13,7 @@ from clients.sdk import Sdk, python_sdk
 from clients.shop import ASKED_FOR_ONE_OF_EACH, ONE_OF_EACH, SETTINGS, WRITE_KEY, asked
 from end_to_end.harness import World, until, world
 from end_to_end.process import Daemon, daemon_process
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 from npsbridge.sandbox.faults import status
 
 pytestmark = pytest.mark.clients

@@ -21,7 +21,7 @@ from end_to_end.virtual_time import VirtualTime
 from npsbridge.app import App, running
 from npsbridge.clock import Clock
 from npsbridge.core.model import Delivery, State
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 from npsbridge.core.schema import schema
 from npsbridge.platforms import settings_classes
 from npsbridge.sandbox import DelightedServer, SegmentServer

@@ -21,7 +21,7 @@ from npsbridge.app import App, running
 from npsbridge.app.parts import wire
 from npsbridge.clock import Clock
 from npsbridge.core.model import Response
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 from npsbridge.core.times import iso_utc
 from npsbridge.metrics import Metrics
 from npsbridge.net.client import open_session

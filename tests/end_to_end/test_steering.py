@@ -10,7 +10,7 @@ from end_to_end.outbound import PURCHASE, Outbound, outbound, surveys
 from end_to_end.process import daemon_process
 from npsbridge.app import App
 from npsbridge.core.model import State
-from npsbridge.core.ports import Shelved
+from npsbridge.core.records import Shelved
 from npsbridge.sandbox import HeapServer, ResetAfterReading
 from unit.cli.commands import Ended, command
 

@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 import pytest
 
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 
 EPOCH = 1_775_001_600.0

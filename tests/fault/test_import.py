@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from npsbridge.clock import Clock
-from npsbridge.core.ports import JournalEntry
+from npsbridge.core.records import JournalEntry
 from npsbridge.store import open_store
 
 LINES = 12_000

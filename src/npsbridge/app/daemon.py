@@ -12,7 +12,7 @@ from npsbridge.app.frozen import keep_frozen
 from npsbridge.app.ladder import one_error, running
 from npsbridge.app.sockets import Sockets
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.errors import ConfigurationError, Fault, ListenError, StoreError, StoreFull
 from npsbridge.service import notify, watchdog_interval
 from npsbridge.settings import Settings

@@ -5,7 +5,7 @@ What was in force at the first delivery is a fact in the store; other values are
 
 from typing import Any
 
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.engine.dispatch import first_delivery_fact
 from npsbridge.errors import ConfigurationError, Fault
 from npsbridge.platforms import Platform, available

@@ -13,11 +13,11 @@ import anyio
 from loguru import logger
 
 from npsbridge.app.frozen import keep_frozen
-from npsbridge.app.loops import make_loops
+from npsbridge.app.loops import Loops, make_loops
 from npsbridge.app.parts import Parts, assemble, idle_warnings, takes_calls
 from npsbridge.app.sockets import Sockets
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.engine.board import Board
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.seams import Seams
@@ -95,21 +95,15 @@ async def running(
         loops = make_loops(settings, parts, seams)
         await loops.budgets.recall()
         ladder.push_async_callback(loops.budgets.end)
-        view = View(seams=seams, sinks=[sink.connection for sink in parts.sinks], is_draining=draining.is_set)
+        senders = [sender.connection for sender in (*parts.sinks, *parts.forwarders)]
+        view = View(seams=seams, sinks=senders, is_draining=draining.is_set)
         admin = await ladder.enter_async_context(serving(admin_app(view), sockets.admin, grace=ADMIN_GRACE))
         sending = await ladder.enter_async_context(anyio.create_task_group())
         feeding = await ladder.enter_async_context(anyio.create_task_group())
         ladder.callback(feeding.cancel_scope.cancel)
-        doors = Doors(
-            receivers=parts.receivers,
-            hooks=parts.hooks,
-            readbacks=loops.readbacks,
-            ingest=_ingest(settings, loops.intake, metrics),
-            intake=loops.intake,
-            metrics=metrics,
-        )
         grace = min(GRACE, settings.shutdown_timeout)
-        public = await ladder.enter_async_context(serving(public_app(doors), sockets.public, grace=grace))
+        doors = public_app(_doors(settings, parts, loops, metrics))
+        public = await ladder.enter_async_context(serving(doors, sockets.public, grace=grace))
         ladder.callback(loops.stop_lanes, sending, within=settings.shutdown_timeout)
         ladder.callback(draining.set)
         loops.start_feeding(feeding)
@@ -123,6 +117,17 @@ async def running(
             public=public,
             admin=admin,
         )
+
+
+def _doors(settings: Settings, parts: Parts, loops: Loops, metrics: Metrics) -> Doors:
+    return Doors(
+        receivers=parts.receivers,
+        hooks=parts.hooks,
+        readbacks=loops.readbacks,
+        ingest=_ingest(settings, loops.intake, metrics),
+        intake=loops.intake,
+        metrics=metrics,
+    )
 
 
 def _ingest(settings: Settings, intake: Intake, metrics: Metrics) -> Ingest | None:

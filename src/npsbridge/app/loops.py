@@ -7,7 +7,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from npsbridge.app.parts import Parts, rules, takes_calls
-from npsbridge.core.ports import Retention
+from npsbridge.core.records import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.budgets import Budgets
 from npsbridge.engine.dispatch import Lane

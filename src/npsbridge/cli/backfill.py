@@ -18,7 +18,8 @@ from npsbridge.cli.show import console, readable, table
 from npsbridge.clock import Clock
 from npsbridge.core.model import Response
 from npsbridge.core.pace import backoff
-from npsbridge.core.ports import Arrival, Origin, Page, Parser, Source
+from npsbridge.core.ports import Page, Parser, Source
+from npsbridge.core.records import Arrival, Origin
 from npsbridge.core.translate import category
 from npsbridge.errors import BadRecord, ConfigurationError, Fault, TryLater, UsageError
 from npsbridge.metrics import Metrics

@@ -11,7 +11,7 @@ from npsbridge.cli.opening import settings_from, store_beside
 from npsbridge.cli.show import console, print_json
 from npsbridge.core.keys import normalised_email, real_id
 from npsbridge.core.people import IdKind, PersonId
-from npsbridge.core.ports import Forgotten
+from npsbridge.core.records import Forgotten
 from npsbridge.errors import UsageError
 from npsbridge.settings import Settings
 

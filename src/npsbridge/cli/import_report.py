@@ -14,7 +14,7 @@ from npsbridge.cli.archive import Item
 from npsbridge.cli.show import console, print_json, readable
 from npsbridge.clock import Clock
 from npsbridge.core.model import Emission, PlannedDelivery, Response
-from npsbridge.core.ports import Origin, Recall
+from npsbridge.core.records import Origin, Recall
 from npsbridge.core.route import Reading, route
 from npsbridge.core.translate import call, category
 from npsbridge.platforms import available

@@ -20,7 +20,9 @@ from npsbridge.cli.json_archive import json_items
 from npsbridge.cli.opening import settings_from, store_beside_or_new
 from npsbridge.clock import Clock
 from npsbridge.core.model import Response
-from npsbridge.core.ports import Arrival, Origin, Parser, Store
+from npsbridge.core.ports import Parser
+from npsbridge.core.records import Arrival, Origin
+from npsbridge.core.storage import Store
 from npsbridge.core.times import milliseconds
 from npsbridge.errors import BadRecord, UsageError
 from npsbridge.platforms import Platform, available

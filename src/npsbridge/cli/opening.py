@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.errors import StoreLocked, StoreUnusable
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import Settings, load

@@ -9,7 +9,8 @@ import msgspec
 from npsbridge.cli.opening import is_daemon_running, settings_from, store_beside_or_new
 from npsbridge.cli.show import console
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Health, Store
+from npsbridge.core.records import Health
+from npsbridge.core.storage import Store
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.dispatch import first_delivery_fact
 from npsbridge.engine.pauses import by_hand, pause_fact, paused_in

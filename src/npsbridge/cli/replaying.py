@@ -17,9 +17,11 @@ from npsbridge.cli.show import console, print_json, table
 from npsbridge.clock import Clock
 from npsbridge.core.forward import IDENTIFY
 from npsbridge.core.model import Record, Response
-from npsbridge.core.ports import Destination, Recall, RememberedResponse, Sent, Store
+from npsbridge.core.ports import Destination
+from npsbridge.core.records import Recall, RememberedResponse, Sent
 from npsbridge.core.replay import Fate, Untold, count_untold, fate_of, is_newest, tell
 from npsbridge.core.route import Rules, emails, people
+from npsbridge.core.storage import Store
 from npsbridge.core.times import milliseconds
 from npsbridge.errors import UsageError
 from npsbridge.metrics import Metrics

@@ -12,7 +12,8 @@ from rich.live import Live
 from npsbridge.cli.opening import is_daemon_running, settings_from, store_beside
 from npsbridge.cli.show import console, print_json, readable, table
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Health, Store
+from npsbridge.core.records import Health
+from npsbridge.core.storage import Store
 from npsbridge.core.times import iso_utc
 from npsbridge.settings import Settings
 

@@ -18,7 +18,8 @@ from npsbridge.clock import Clock
 from npsbridge.core.calls import Call
 from npsbridge.core.envelope import INGEST, Envelope
 from npsbridge.core.model import Delivery, Record, Response, State
-from npsbridge.core.ports import Arrival, Origin, Store
+from npsbridge.core.records import Arrival, Origin
+from npsbridge.core.storage import Store
 from npsbridge.engine.doubt import DROPPED
 from npsbridge.errors import UsageError
 from npsbridge.settings import Settings

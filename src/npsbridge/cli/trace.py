@@ -9,7 +9,7 @@ from npsbridge.cli.opening import with_store
 from npsbridge.cli.outbox import as_document
 from npsbridge.cli.show import console, print_json, table
 from npsbridge.clock import Clock
-from npsbridge.core.ports import JournalEntry, RememberedResponse, Trace
+from npsbridge.core.records import JournalEntry, RememberedResponse, Trace
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import UsageError
 

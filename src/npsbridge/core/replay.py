@@ -12,7 +12,7 @@ from npsbridge.core.forward import IDENTIFY, SURVEY
 from npsbridge.core.identity import person_keys, resolve
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import Emission, Identity, PlannedDelivery, Record, Response
-from npsbridge.core.ports import Recall, RememberedResponse, Routing, Sent, Shelved
+from npsbridge.core.records import Recall, RememberedResponse, Routing, Sent, Shelved
 from npsbridge.core.route import Plan, Rules, shelf_item
 from npsbridge.core.times import milliseconds
 from npsbridge.core.translate import kinds

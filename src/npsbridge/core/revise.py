@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from npsbridge.core.model import Campaign, Record, Respondent, Response
-from npsbridge.core.ports import Origin, RememberedResponse
+from npsbridge.core.records import Origin, RememberedResponse
 
 Known = TypeVar("Known")
 

@@ -13,7 +13,8 @@ from npsbridge.core import reading
 from npsbridge.core.identity import person_keys, resolve
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import Emission, Identity, PlannedDelivery, Record, Response
-from npsbridge.core.ports import JournalEntry, Origin, Parser, Recall, RememberedResponse, Routing, Shelved
+from npsbridge.core.ports import Parser
+from npsbridge.core.records import JournalEntry, Origin, Recall, RememberedResponse, Routing, Shelved
 from npsbridge.core.revise import Duplicate, New, Revised, Stale, Superseding, comment_of, revise
 from npsbridge.core.times import milliseconds
 from npsbridge.core.translate import EventRules, kinds, milestones

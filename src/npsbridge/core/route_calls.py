@@ -19,8 +19,9 @@ from npsbridge.core.forward import IDENTIFY, SURVEY, forward_id, switched_off, t
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import PlannedDelivery, Record
 from npsbridge.core.people import ERASED, IdKind, KnownPeople, Person, PersonId
-from npsbridge.core.ports import Awaited, AwaitedCall, Forwarder, JournalEntry, Routing, Shelved
+from npsbridge.core.ports import Awaited, Forwarder
 from npsbridge.core.recognise import People, ids_of
+from npsbridge.core.records import AwaitedCall, JournalEntry, Routing, Shelved
 from npsbridge.errors import BadRecord
 
 

@@ -18,7 +18,7 @@ from npsbridge.core.outcome import (
     Unknown,
 )
 from npsbridge.core.pace import backoff
-from npsbridge.core.ports import Settlement
+from npsbridge.core.records import Settlement
 
 LONGEST_BACKOFF = 60.0
 FIRST_PROBE, LONGEST_PROBE = 30.0, 600.0

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from npsbridge.core.identity import carries_traits
 from npsbridge.core.keys import well_formed
 from npsbridge.core.model import Answer, Campaign, Emission, Kind, Record, Response
-from npsbridge.core.ports import RememberedResponse
+from npsbridge.core.records import RememberedResponse
 from npsbridge.core.revise import comment_of, nps_rating, same_content
 from npsbridge.core.times import iso_utc
 

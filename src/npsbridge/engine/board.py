@@ -11,7 +11,8 @@ from loguru import logger
 
 from npsbridge.clock import Clock
 from npsbridge.core.model import Record
-from npsbridge.core.ports import Health, Store
+from npsbridge.core.records import Health
+from npsbridge.core.storage import Store
 from npsbridge.engine.pauses import by_hand
 from npsbridge.errors import StoreFull
 

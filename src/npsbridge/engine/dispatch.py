@@ -25,7 +25,8 @@ from npsbridge.core.outcome import (
     Unknown,
 )
 from npsbridge.core.pace import RateWindow
-from npsbridge.core.ports import Sender, Settlement
+from npsbridge.core.ports import Sender
+from npsbridge.core.records import Settlement
 from npsbridge.core.settle import Pace, Verdict, next_pace, settlements
 from npsbridge.engine.abreast import Abreast
 from npsbridge.engine.bell import Bell

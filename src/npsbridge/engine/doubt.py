@@ -14,7 +14,8 @@ from loguru import logger
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Declined, Delivered, Outcome, Rejected, RetryLater, Undone, Unknown
 from npsbridge.core.pace import backoff
-from npsbridge.core.ports import Forwarder, Settlement
+from npsbridge.core.ports import Forwarder
+from npsbridge.core.records import Settlement
 from npsbridge.core.settle import settled
 from npsbridge.engine.seams import Seams
 

@@ -7,7 +7,8 @@ from loguru import logger
 from npsbridge.core.calls import Call
 from npsbridge.core.envelope import INGEST
 from npsbridge.core.people import PersonId
-from npsbridge.core.ports import Forwarder, JournalEntry, Routing
+from npsbridge.core.ports import Forwarder
+from npsbridge.core.records import JournalEntry, Routing
 from npsbridge.core.route_calls import (
     CallRecall,
     calls_of,

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from npsbridge.core.envelope import INGEST, CallSource
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.people import IdKind, PersonId
-from npsbridge.core.ports import Arrival, Origin, Page, Parser
+from npsbridge.core.ports import Page, Parser
 from npsbridge.core.reading import digest
+from npsbridge.core.records import Arrival, Origin
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import BadRecord

@@ -4,8 +4,9 @@ import anyio
 from loguru import logger
 
 from npsbridge.core.pace import backoff
-from npsbridge.core.ports import Page, Shelved, Source
+from npsbridge.core.ports import Page, Source
 from npsbridge.core.reading import digest
+from npsbridge.core.records import Shelved
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.pauses import by_hand

@@ -11,7 +11,8 @@ import anyio
 from loguru import logger
 
 from npsbridge.core.pace import backoff
-from npsbridge.core.ports import Hinted, Lookup
+from npsbridge.core.ports import Lookup
+from npsbridge.core.records import Hinted
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.seams import Seams

@@ -10,7 +10,8 @@ from loguru import logger
 from npsbridge.core.envelope import INGEST
 from npsbridge.core.model import Response
 from npsbridge.core.people import ERASED, IdKind, KnownPeople, PersonId
-from npsbridge.core.ports import Destination, JournalEntry, Parser, Recall, RememberedResponse, Routing
+from npsbridge.core.ports import Destination, Parser
+from npsbridge.core.records import JournalEntry, Recall, RememberedResponse, Routing
 from npsbridge.core.route import Rules, emails, people, read, release, route, user_ids
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.forwarding import CallRouter

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.engine.board import Board
 from npsbridge.engine.pauses import Pauses
 from npsbridge.metrics import Metrics

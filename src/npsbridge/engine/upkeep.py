@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import anyio
 
-from npsbridge.core.ports import Retention
+from npsbridge.core.records import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull

@@ -1,10 +1,10 @@
-"""Durable memory behind the port `npsbridge.core.ports.Store`; the only SQL of the project lives below here."""
+"""Durable memory behind the port `npsbridge.core.storage.Store`; the only SQL of the project lives below here."""
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.errors import ConfigurationError, Fault
 
 __all__ = ["open_store"]

@@ -33,7 +33,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from npsbridge.core.model import State
-from npsbridge.core.ports import Arrival, Routing
+from npsbridge.core.records import Arrival, Routing
 from npsbridge.store.rows import FINISHED
 
 Entries = Counter[str]

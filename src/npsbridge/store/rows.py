@@ -7,7 +7,7 @@ import msgspec
 
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import Delivery, Identity, Kind, PlannedDelivery, Response, State
-from npsbridge.core.ports import (
+from npsbridge.core.records import (
     Arrival,
     Health,
     Hinted,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from npsbridge.core.model import State
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 from npsbridge.engine.seams import Seams
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

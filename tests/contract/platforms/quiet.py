@@ -9,7 +9,7 @@ from contract.platforms.contract import Contract
 from contract.platforms.hooks import posted
 from contract.platforms.news import poll_interval
 from npsbridge.app import App
-from npsbridge.core.ports import Arrival
+from npsbridge.core.records import Arrival
 
 HALF_AN_HOUR, TEN_MINUTES = 1800.0, 600.0
 SLOWEST = 30

@@ -7,7 +7,7 @@ import pytest
 
 from contract.store.examples import ENGINES, Wall
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 
 

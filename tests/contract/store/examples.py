@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from npsbridge.core.model import Kind, PlannedDelivery, Respondent, Response, State
-from npsbridge.core.ports import Arrival, Origin, RememberedResponse, Routing, Settlement, Shelved, Store
+from npsbridge.core.records import Arrival, Origin, RememberedResponse, Routing, Settlement, Shelved
+from npsbridge.core.storage import Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 START = 1_772_366_400_000

@@ -6,8 +6,9 @@ from typing import Any
 from contract.store.examples import NOON, arrival, planned
 from npsbridge.core.calls import Call, CallType
 from npsbridge.core.people import IdKind, PeopleChange, Person, PersonId
-from npsbridge.core.ports import Routing, Store
 from npsbridge.core.recognise import People, Recognition, ids_of
+from npsbridge.core.records import Routing
+from npsbridge.core.storage import Store
 
 ANN = "ann@example.com"
 BOB = "bob@example.com"

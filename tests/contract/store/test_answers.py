@@ -5,7 +5,8 @@ from msgspec import UNSET
 
 from contract.store.examples import NOON, START, held_back, remembered, response, route
 from npsbridge.core.model import Answer, Campaign, Identity, Kind, Respondent
-from npsbridge.core.ports import RememberedResponse, Routing, Store
+from npsbridge.core.records import RememberedResponse, Routing
+from npsbridge.core.storage import Store
 
 
 async def recalled(store: Store, *numbers: str, connection: str = "delighted") -> dict[str, RememberedResponse]:

@@ -7,7 +7,8 @@ import pytest
 from contract.store.examples import arrival, owe, planned, ready, remembered, route, settle
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
-from npsbridge.core.ports import Retention, Store
+from npsbridge.core.records import Retention
+from npsbridge.core.storage import Store
 from npsbridge.errors import StoreLocked
 from npsbridge.store import open_store
 

@@ -7,7 +7,8 @@ from npsbridge.clock import Clock
 from npsbridge.core.calls import Call, CallType
 from npsbridge.core.model import State
 from npsbridge.core.people import IdKind, PeopleChange, Person, PersonId
-from npsbridge.core.ports import AwaitedCall, Ledger, Retention, Routing, Store
+from npsbridge.core.records import AwaitedCall, Ledger, Retention, Routing
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 
 KEPT_A_DAY = Retention(journal=86_400, delivered=86_400, dead=86_400)

@@ -11,7 +11,8 @@ from contract.store.people import ANN, BOB, absorbed, anonymous, email, find, id
 from npsbridge.clock import Clock
 from npsbridge.core.model import Identity, Respondent, State
 from npsbridge.core.people import ERASED, PersonId
-from npsbridge.core.ports import AwaitedCall, Ledger, RememberedResponse, Routing, Store
+from npsbridge.core.records import AwaitedCall, Ledger, RememberedResponse, Routing
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 
 ALL_OF_ANN = [user("u1"), anonymous("a1"), email(ANN)]

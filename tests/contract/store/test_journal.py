@@ -2,7 +2,8 @@ import asyncio
 
 from contract.store.examples import START, arrival, remembered
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Origin, Routing, Store
+from npsbridge.core.records import Origin, Routing
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 
 

@@ -10,7 +10,8 @@ from contract.store.examples import (
 )
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
-from npsbridge.core.ports import Ledger, Routing, Store
+from npsbridge.core.records import Ledger, Routing
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 
 

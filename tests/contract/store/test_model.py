@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from contract.store.examples import ENGINES, START, Wall, arrival, held_back, planned, remembered, shelved
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
-from npsbridge.core.ports import Ledger, Retention, Routing, Settlement, Store
+from npsbridge.core.records import Ledger, Retention, Routing, Settlement
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 
 T = TypeVar("T")

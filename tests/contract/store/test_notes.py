@@ -2,7 +2,8 @@ import pytest
 
 from contract.store.examples import START, owe, planned, remembered, route, settle, shelved
 from npsbridge.core.model import State
-from npsbridge.core.ports import Health, Store
+from npsbridge.core.records import Health
+from npsbridge.core.storage import Store
 
 
 def health(state: str, direction: str = "pull", connection: str = "delighted") -> Health:

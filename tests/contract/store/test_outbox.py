@@ -2,7 +2,8 @@ import pytest
 
 from contract.store.examples import START, Wall, owe, planned, ready, route, settle, shelved
 from npsbridge.core.model import State
-from npsbridge.core.ports import Settlement, Store
+from npsbridge.core.records import Settlement
+from npsbridge.core.storage import Store
 
 LATER = START + 60_000
 

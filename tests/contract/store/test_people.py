@@ -20,7 +20,8 @@ from npsbridge.clock import Clock
 from npsbridge.core.calls import Call
 from npsbridge.core.model import Identity, State
 from npsbridge.core.people import KnownPeople, PersonId
-from npsbridge.core.ports import Routing, Store
+from npsbridge.core.records import Routing
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 
 # --- remembering ------------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@ import pytest
 
 from contract.store.examples import START, Wall, arrival, owe, planned, ready, remembered, route, settle, shelved
 from npsbridge.core.model import State
-from npsbridge.core.ports import Retention, Routing, Store
+from npsbridge.core.records import Retention, Routing
+from npsbridge.core.storage import Store
 
 DAY = 86_400_000
 KEPT = Retention(journal=7 * 86_400, delivered=3 * 86_400, dead=30 * 86_400)

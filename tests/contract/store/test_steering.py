@@ -18,7 +18,8 @@ from contract.store.examples import (
 )
 from contract.store.people import journaled
 from npsbridge.core.model import State
-from npsbridge.core.ports import Ledger, Retention, Routing, Store
+from npsbridge.core.records import Ledger, Retention, Routing
+from npsbridge.core.storage import Store
 
 ALL_STATES = tuple(State)
 BY_HAND = "dropped by hand"

@@ -11,7 +11,7 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from contract.store.examples import ENGINES, arrival, planned
 from contract.store.test_model import CONNECTIONS, Owed, StoreMachine
 from npsbridge.core.model import Delivery, State
-from npsbridge.core.ports import Routing, Settlement
+from npsbridge.core.records import Routing, Settlement
 
 DROPPABLE = (State.QUEUED, State.WAITING, State.HELD, State.DEAD)
 

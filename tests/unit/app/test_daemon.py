@@ -14,7 +14,7 @@ import pytest
 from end_to_end.harness import log_kept
 from npsbridge.app.daemon import Orders, _feed_watchdog, serve
 from npsbridge.app.sockets import Sockets
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.errors import ConfigurationError, Fault, StoreError, StoreFull
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import Settings, load

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from npsbridge.app.frozen import frozen_facts, keep_frozen
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.errors import ConfigurationError
 from npsbridge.platforms import available, settings_classes
 from npsbridge.settings import Settings, load

@@ -14,7 +14,7 @@ from npsbridge import telemetry
 from npsbridge.cli import main
 from npsbridge.clock import Clock
 from npsbridge.core.model import Kind, State
-from npsbridge.core.ports import Health
+from npsbridge.core.records import Health
 from npsbridge.store import open_store
 from npsbridge.telemetry import Redactor
 from unit.cli.commands import Ended

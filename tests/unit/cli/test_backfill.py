@@ -8,7 +8,8 @@ import pytest
 
 from npsbridge.cli.backfill import patiently
 from npsbridge.clock import Clock
-from npsbridge.core.ports import JournalEntry, Page
+from npsbridge.core.ports import Page
+from npsbridge.core.records import JournalEntry
 from npsbridge.errors import TryLater
 from npsbridge.sandbox import DelightedServer, PastAnswer, SegmentServer
 from npsbridge.store import open_store

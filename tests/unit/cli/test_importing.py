@@ -11,7 +11,7 @@ import pytest
 from clients.verbatims import verbatims_path
 from npsbridge.cli import importing
 from npsbridge.clock import Clock
-from npsbridge.core.ports import JournalEntry
+from npsbridge.core.records import JournalEntry
 from npsbridge.store import open_store
 from unit.cli.commands import Ended
 

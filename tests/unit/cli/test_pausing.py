@@ -9,7 +9,7 @@ import pytest
 
 from contract.store.examples import sqlite_url
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Health
+from npsbridge.core.records import Health
 from npsbridge.engine.pauses import paused_in
 from npsbridge.store import open_store
 from unit.cli.commands import Ended

@@ -12,7 +12,8 @@ import typer
 from contract.store.examples import owe, planned, remembered, route, settle, sqlite_url
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
-from npsbridge.core.ports import Ledger, Store
+from npsbridge.core.records import Ledger
+from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 from unit.cli.commands import Ended
 

@@ -28,7 +28,8 @@ from npsbridge.core.callreading import read_calls
 from npsbridge.core.calls import Call, CallType
 from npsbridge.core.envelope import INGEST
 from npsbridge.core.model import Delivery, State
-from npsbridge.core.ports import Ledger, Store
+from npsbridge.core.records import Ledger
+from npsbridge.core.storage import Store
 from npsbridge.engine.doubt import DROPPED
 from npsbridge.store import open_store
 from unit.cli.commands import Ended

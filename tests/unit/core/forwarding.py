@@ -12,7 +12,8 @@ from npsbridge.core.forward import IDENTIFY, SURVEY, forward_id
 from npsbridge.core.model import PlannedDelivery
 from npsbridge.core.outcome import Outcome
 from npsbridge.core.people import KnownPeople, PeopleChange, Person
-from npsbridge.core.ports import Awaited, AwaitedCall, JournalEntry, Origin, Routing
+from npsbridge.core.ports import Awaited
+from npsbridge.core.records import AwaitedCall, JournalEntry, Origin, Routing
 from npsbridge.core.route_calls import CallRecall, calls_of, expire, people_of, read_entry, route_calls
 
 NOW = 1_772_366_400_000

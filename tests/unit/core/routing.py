@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from npsbridge.core.model import Emission, Identity, Kind, PlannedDelivery, Respondent, Response
-from npsbridge.core.ports import JournalEntry, Origin, Recall, RememberedResponse, Routing
+from npsbridge.core.records import JournalEntry, Origin, Recall, RememberedResponse, Routing
 from npsbridge.core.route import Plan, Reading, Rules, read, release, route
 from npsbridge.errors import BadRecord
 

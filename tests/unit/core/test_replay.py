@@ -8,7 +8,7 @@ import pytest
 
 from contract.store.examples import NOON, START, planned, remembered
 from npsbridge.core.model import Emission, Identity, Kind, PlannedDelivery, State
-from npsbridge.core.ports import Recall, Sent
+from npsbridge.core.records import Recall, Sent
 from npsbridge.core.replay import Fate, Untold, count_untold, fate_of, tell
 from npsbridge.core.route import Rules
 from npsbridge.core.times import milliseconds

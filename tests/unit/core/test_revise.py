@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from npsbridge.core.model import Answer, Campaign, Respondent, Response
-from npsbridge.core.ports import Origin, RememberedResponse
+from npsbridge.core.records import Origin, RememberedResponse
 from npsbridge.core.revise import (
     Duplicate,
     New,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npsbridge.core.model import Identity, Kind
-from npsbridge.core.ports import Origin, Recall, Routing
+from npsbridge.core.records import Origin, Recall, Routing
 from npsbridge.core.route import Rules, emails, people, read, route
 from npsbridge.core.translate import EventRules
 from unit.core.routing import (

@@ -8,7 +8,7 @@ import pytest
 
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
-from npsbridge.core.ports import Settlement
+from npsbridge.core.records import Settlement
 from npsbridge.core.settle import FIRST_PROBE, LONGEST_BACKOFF, LONGEST_PROBE, Pace, Verdict, next_pace, settlements
 
 NOW = 1_767_225_600_000

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from npsbridge.core.model import Answer, Campaign, Emission, Identity, Kind, Respondent, Response
-from npsbridge.core.ports import RememberedResponse
+from npsbridge.core.records import RememberedResponse
 from npsbridge.core.translate import (
     DELIGHTED_SOURCE,
     EVENT_NAMES,

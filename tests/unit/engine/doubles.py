@@ -9,19 +9,19 @@ from npsbridge.clock import Clock
 from npsbridge.core.model import Delivery, Emission, PlannedDelivery, State
 from npsbridge.core.outcome import Delivered, Outcome
 from npsbridge.core.people import KnownPeople, PersonId
-from npsbridge.core.ports import (
+from npsbridge.core.ports import Page
+from npsbridge.core.records import (
     Arrival,
     Health,
     Hinted,
     JournalEntry,
-    Page,
     Recall,
     RememberedResponse,
     Routing,
     Settlement,
     Shelved,
-    Store,
 )
+from npsbridge.core.storage import Store
 from npsbridge.engine.board import Board
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull

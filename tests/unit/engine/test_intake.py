@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from npsbridge.core.ports import Origin, Page
+from npsbridge.core.ports import Page
+from npsbridge.core.records import Origin
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.intake import REMEMBERED, Intake
 from npsbridge.errors import StoreFull

@@ -8,7 +8,8 @@ import pytest
 
 from npsbridge.core.model import State
 from npsbridge.core.outcome import Delivered, Outcome, Paused, RetryLater
-from npsbridge.core.ports import Hinted, Page, Retention
+from npsbridge.core.ports import Page
+from npsbridge.core.records import Hinted, Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.dispatch import Lane

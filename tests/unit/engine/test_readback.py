@@ -6,7 +6,7 @@ import pytest
 
 from end_to_end.harness import log_kept
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Origin
+from npsbridge.core.records import Origin
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.readback import AT_ONCE, FIRST_BACKOFF, FIRST_PROBE, LONGEST_SLEEP, ReadBack

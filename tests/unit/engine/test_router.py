@@ -7,7 +7,7 @@ import pytest
 
 from end_to_end.harness import log_kept
 from npsbridge.core.model import Respondent, Response
-from npsbridge.core.ports import JournalEntry, Origin, RememberedResponse
+from npsbridge.core.records import JournalEntry, Origin, RememberedResponse
 from npsbridge.core.route import Rules
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.router import FULL_DISK_PAUSE, RECORDS, Desk, Router, runs

@@ -6,7 +6,7 @@ import msgspec
 
 from npsbridge.core.forward import IDENTIFY, SURVEY
 from npsbridge.core.model import Delivery
-from npsbridge.core.ports import Settlement
+from npsbridge.core.records import Settlement
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.dispatch import Lane
 from npsbridge.engine.doubt import Doubts

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from npsbridge.core.ports import Retention
+from npsbridge.core.records import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.upkeep import BETWEEN_CHUNKS, LOOK_EVERY, PURGE_EVERY, Upkeep
 from unit.engine.doubles import MemoryStore, seams_of

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from contract.store.examples import arrival, planned, shelved
 from npsbridge.core.model import State
-from npsbridge.core.ports import Routing
+from npsbridge.core.records import Routing
 from npsbridge.store import ledger
 
 few = st.integers(0, 5)

@@ -2,7 +2,7 @@ import pytest
 
 from contract.store.examples import START, arrival, planned, remembered, shelved
 from npsbridge.core.model import Identity, Kind, State
-from npsbridge.core.ports import JournalEntry, RememberedResponse, Settlement
+from npsbridge.core.records import JournalEntry, RememberedResponse, Settlement
 from npsbridge.store import rows
 
 

@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
-from npsbridge.core.ports import Ledger, Store
+from npsbridge.core.records import Ledger
+from npsbridge.core.storage import Store
 from npsbridge.engine.board import Board, Condition, Direction
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreError, StoreFull

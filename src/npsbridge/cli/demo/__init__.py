@@ -29,7 +29,7 @@ from npsbridge.cli.demo.way_out import seen_out
 from npsbridge.cli.ending import INTERRUPTED
 from npsbridge.cli.signals import until_told
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 from npsbridge.errors import NpsbridgeError
 from npsbridge.telemetry import start_logging
 

@@ -13,7 +13,7 @@ from npsbridge.cli.demo.titles import CONNECTED, SINKS, SURVEY_PLATFORMS, TITLES
 from npsbridge.cli.demo.truth import Truth
 from npsbridge.cli.demo.way_out import Way
 from npsbridge.core.model import Record
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 
 _CAMPS = ("promoter", "passive", "detractor")
 

@@ -12,7 +12,7 @@ import msgspec
 
 from npsbridge.core.calls import Call
 from npsbridge.core.forward import IDENTIFY
-from npsbridge.core.ports import AwaitedCall, Routing
+from npsbridge.core.records import AwaitedCall, Routing
 from npsbridge.store.sqlite.reader import Reader
 
 SEEN: Final = "SELECT digest FROM seen WHERE digest IN (:many)"

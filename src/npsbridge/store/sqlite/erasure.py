@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from npsbridge.core.identity import delivery_person
 from npsbridge.core.model import Identity, State
 from npsbridge.core.people import ERASED, IdKind, PersonId, key_of
-from npsbridge.core.ports import Forgotten
+from npsbridge.core.records import Forgotten
 from npsbridge.store.rows import FINISHED
 from npsbridge.store.sqlite import calls, people
 from npsbridge.store.sqlite import statements as sql

@@ -12,7 +12,7 @@ from stat import S_IMODE, S_IWGRP, S_IWOTH
 from typing import Final
 
 from npsbridge.core.model import Record
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 from npsbridge.errors import StoreError, StoreFull, StorePermission, StoreUnusable
 from npsbridge.store import rows
 from npsbridge.store.sqlite import statements as sql

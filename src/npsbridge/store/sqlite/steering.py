@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import orjson
 
 from npsbridge.core.model import Delivery, State
-from npsbridge.core.ports import Arrival, RememberedResponse, Sent
+from npsbridge.core.records import Arrival, RememberedResponse, Sent
 from npsbridge.store import ledger, rows
 from npsbridge.store.sqlite import calls
 from npsbridge.store.sqlite import statements as sql

@@ -11,7 +11,7 @@ from npsbridge.clock import Clock
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import Delivery, Identity, State
 from npsbridge.core.people import ERASED, IdKind, KnownPeople, Person, PersonId
-from npsbridge.core.ports import (
+from npsbridge.core.records import (
     Arrival,
     AwaitedCall,
     Forgotten,
@@ -40,7 +40,7 @@ from npsbridge.store.sqlite.writer import Writer, open_writer
 
 
 class SqliteStore:
-    """Durable memory in one file; `npsbridge.core.ports.Store` says what is promised. Made by `open_sqlite`."""
+    """Durable memory in one file; `npsbridge.core.storage.Store` says what is promised. Made by `open_sqlite`."""
 
     def __init__(
         self, path: Path, *, writer: Writer, line: Reader, view: Reader, clock: Clock, data_version: int

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from npsbridge.core.model import Identity, PlannedDelivery, State
-from npsbridge.core.ports import Arrival, Health, Retention, Routing, Settlement, Shelved
+from npsbridge.core.records import Arrival, Health, Retention, Routing, Settlement, Shelved
 from npsbridge.store import ledger, rows
 from npsbridge.store.sqlite import calls, people
 from npsbridge.store.sqlite import statements as sql

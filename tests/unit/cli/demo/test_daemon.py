@@ -9,7 +9,7 @@ from npsbridge.app.ladder import one_error
 from npsbridge.cli.demo.daemon import Daemon, living_daemon
 from npsbridge.cli.demo.stage import daemon_settings
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Arrival, Origin
+from npsbridge.core.records import Arrival, Origin
 from npsbridge.errors import StoreError
 from npsbridge.sandbox import open_sandbox
 from npsbridge.settings import Settings

@@ -12,7 +12,7 @@ from npsbridge.cli.demo.titles import TITLES
 from npsbridge.cli.demo.truth import Given, Truth
 from npsbridge.cli.demo.verdict import Verdict, figures, ledger_figure, places, shown_nps
 from npsbridge.cli.demo.way_out import Way
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 from npsbridge.sandbox.account_state import Asked
 from unit.cli.demo.examples import call, given, heap, identified, submitted
 

@@ -10,7 +10,7 @@ import pytest
 from npsbridge.cli.demo.stage import Pace, Stage
 from npsbridge.cli.demo.waiting import Unheard, Waiting, later
 from npsbridge.core.model import State
-from npsbridge.core.ports import Ledger
+from npsbridge.core.records import Ledger
 
 
 class Owing:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from npsbridge.core.model import ArchiveRow, Campaign
-from npsbridge.core.ports import Origin, RememberedResponse
+from npsbridge.core.records import Origin, RememberedResponse
 from npsbridge.core.revise import Duplicate, revise
 from npsbridge.platforms.satismeter.archive import compose
 from npsbridge.platforms.satismeter.parse import parse

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from npsbridge.core.model import Response
-from npsbridge.core.ports import Origin, RememberedResponse
+from npsbridge.core.records import Origin, RememberedResponse
 from npsbridge.core.revise import Duplicate, Revised, Verdict, revise
 from npsbridge.platforms.satismeter.parse import parse
 from npsbridge.sandbox.satismeter import SatisMeterServer

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Arrival, Origin
+from npsbridge.core.records import Arrival, Origin
 from npsbridge.store import open_store
 
 TASKS = 8

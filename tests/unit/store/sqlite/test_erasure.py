@@ -7,7 +7,7 @@ from contract.store.examples import Wall, arrival, planned, remembered, route
 from contract.store.people import ANN, BOB, email, identify, tell, user
 from npsbridge.clock import Clock
 from npsbridge.core.people import PersonId
-from npsbridge.core.ports import Store
+from npsbridge.core.storage import Store
 from npsbridge.store.sqlite import erasure
 from npsbridge.store.sqlite.store import open_sqlite
 

@@ -7,7 +7,7 @@ import pytest
 
 from contract.store.examples import sqlite_url
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Arrival, Ledger, Origin
+from npsbridge.core.records import Arrival, Ledger, Origin
 from npsbridge.store import open_store
 from npsbridge.store.sqlite import inspection, place
 from npsbridge.store.sqlite.inspection import (

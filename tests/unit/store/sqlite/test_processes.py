@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Arrival, Origin
+from npsbridge.core.records import Arrival, Origin
 from npsbridge.store import open_store
 
 APPENDING = Path(__file__).with_name("appending.py")

@@ -12,7 +12,7 @@ import pytest
 
 from contract.store.examples import START, Wall, arrival, owe, planned, ready, route, settle
 from npsbridge.clock import Clock
-from npsbridge.core.ports import Retention
+from npsbridge.core.records import Retention
 from npsbridge.errors import StoreError, StoreFull
 from npsbridge.store.sqlite.store import SqliteStore, open_sqlite
 
