@@ -18,11 +18,12 @@ from npsbridge.clock import Clock
 from npsbridge.core.forward import IDENTIFY
 from npsbridge.core.model import Record, Response
 from npsbridge.core.ports import Destination
-from npsbridge.core.records import Recall, RememberedResponse, Sent
+from npsbridge.core.records import RememberedResponse, Sent
 from npsbridge.core.replay import Fate, Untold, count_untold, fate_of, is_newest, tell
-from npsbridge.core.route import Rules, emails, people
+from npsbridge.core.route import Rules
 from npsbridge.core.storage import Store
 from npsbridge.core.times import milliseconds
+from npsbridge.engine.router import recall_of
 from npsbridge.errors import UsageError
 from npsbridge.metrics import Metrics
 from npsbridge.net.client import open_session
@@ -166,7 +167,7 @@ async def _outdated(store: Store, sent: Iterable[Sent], decided: Rules) -> set[s
     for connection, ids in subjects.items():
         known = await store.recall(connection, responses=ids, people=(), emails=())
         responses = [one.response for one in known.responses.values()]
-        recall = await _recall(store, connection, responses, decided)
+        recall = await recall_of(store, connection, responses, decided)
         outdated |= {f"{connection}/{one.id}" for one in responses if not is_newest(one, recall, decided)}
     return outdated
 
@@ -176,7 +177,7 @@ async def _tell_untold(store: Store, sink: Destination, wanted: Wanted, decided:
     while found := await store.untold(sink.connection, after=after, limit=_AT_ONCE):
         after = found[-1][0]
         for connection, some in _by_connection(found, wanted).items():
-            recall = await _recall(store, connection, [one.response for one in some], decided)
+            recall = await recall_of(store, connection, [one.response for one in some], decided)
             told = [tell(one, recall, rules=decided, plan=sink.plan) for one in some]
             for one in told:
                 count_untold(one, partial(tally.count, sink.connection))
@@ -199,14 +200,6 @@ def _joined(told: Sequence[Untold]) -> Untold:
         deliveries=tuple(delivery for one in told for delivery in one.deliveries),
         shelved=tuple(item for one in told for item in one.shelved),
     )
-
-
-async def _recall(store: Store, connection: str, responses: Sequence[Response], decided: Rules) -> Recall:
-    """What is known of the people of these responses."""
-    first = await store.recall(connection, responses=(), people=(), emails=emails(responses))
-    keys = people(responses, first.identities, decided)
-    second = await store.recall(connection, responses=(), people=keys, emails=())
-    return Recall(newest=second.newest, identities=first.identities)
 
 
 # --- telling ----------------------------------------------------------------------------------------------------

@@ -167,14 +167,12 @@ class _CallDesk:
 
     def _forward(self, call: Call, person: Person, received_at: int) -> int:
         """Owe each platform what it wants of a call; returns how many parts that makes."""
+        late = too_old(call, received_at=datetime.fromtimestamp(received_at / 1000, UTC), most=self._max_age)
         parts = 0
         for forwarder in self._forwarders.values():
             if switched_off(call.integrations, forwarder.label):
                 continue
             plan = self._plan(forwarder, call, person)
-            late = too_old(call, received_at=datetime.fromtimestamp(received_at / 1000, UTC), most=self._max_age)
-            if because := self._why_suppressed(call):
-                plan = [_unsolicited(one, because) for one in plan] if isinstance(plan, list) else plan
             if isinstance(plan, Awaited):
                 parts += self._await(forwarder, call, person, plan.reason, late)
             else:
@@ -183,11 +181,13 @@ class _CallDesk:
 
     def _plan(self, forwarder: Forwarder, call: Call, person: Person) -> list[PlannedDelivery] | Awaited:
         try:
-            return forwarder.plan_call(call, person)
+            plan = forwarder.plan_call(call, person)
         except Exception as error:  # noqa: BLE001 - a planner's own mistake must not stop the calls behind it
             self._shelve(msgspec.json.encode(call), f"{forwarder.connection} cannot plan it: {type(error).__name__}")
             self._pile.partly_shelved += 1
             return []
+        because = self._why_suppressed(call)
+        return [_unsolicited(one, because) for one in plan] if because and isinstance(plan, list) else plan
 
     def _await(self, forwarder: Forwarder, call: Call, person: Person, reason: str, late: str | None) -> int:
         expires_at = int(call.timestamp.timestamp() * 1000 + self._max_age * 1000)

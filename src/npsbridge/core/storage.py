@@ -49,9 +49,18 @@ class Store(Protocol):
         """The oldest journal entries that no routing has consumed; with `only`, those of one connection."""
 
     async def recall(
-        self, connection: str, *, responses: Collection[str], people: Collection[str], emails: Collection[str]
+        self,
+        connection: str,
+        *,
+        responses: Collection[str],
+        people: Collection[str],
+        emails: Collection[str],
+        user_ids: Collection[str] = (),
     ) -> Recall:
-        """What is known of these responses, persons (by key) and lower-cased emails; unknown ones are left out."""
+        """What is known of these responses, persons (by key) and lower-cased emails; unknown ones are left out.
+
+        Of the userIds it is only told which were erased.
+        """
 
     async def settled_responses(self, *, now: int, limit: int) -> list[RememberedResponse]:
         """Held-back responses whose time has come."""

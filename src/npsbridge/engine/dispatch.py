@@ -89,7 +89,6 @@ class Lane:
         if self._goes_abreast:
             self._sender = Abreast(destination, PEOPLE_AT_ONCE, set_out=self._set_out)
         self._frozen = frozen or {}
-        self._destination = destination
         self._name = destination.connection
         self._seams = seams
         self._store = seams.store

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import anyio
 import anyio.lowlevel
+import msgspec
 from loguru import logger
 
 from npsbridge.core.envelope import INGEST
 from npsbridge.core.model import Response
-from npsbridge.core.people import ERASED, IdKind, KnownPeople, PersonId
 from npsbridge.core.ports import Destination, Parser
 from npsbridge.core.records import JournalEntry, Recall, RememberedResponse, Routing
 from npsbridge.core.route import Rules, emails, people, read, release, route, user_ids
+from npsbridge.core.storage import Store
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.seams import Seams
@@ -33,8 +34,8 @@ class Desk:
     parsers: Mapping[str, Parser]
     sinks: Sequence[Destination]
     rules: Rules
-    calls: CallRouter | None = None
-    """Decides about Segment calls; None while nobody may send any."""
+    calls: CallRouter
+    """Decides about Segment calls."""
 
 
 class Router:
@@ -75,46 +76,28 @@ class Router:
         return bool(held)
 
     async def _expire_calls(self) -> bool:
-        routing = await self._desk.calls.expired(RECORDS) if self._desk.calls else None
+        routing = await self._desk.calls.expired(RECORDS)
         if routing is not None:
             await self._commit(INGEST, [routing])
         return routing is not None
 
     async def _route_calls(self, entries: Sequence[JournalEntry]) -> None:
-        calls = self._desk.calls or CallRouter((), self._seams, max_age=0.0)
-        await self._commit(INGEST, await calls.route(entries))
+        await self._commit(INGEST, await self._desk.calls.route(entries))
 
     async def _route(self, entries: Sequence[JournalEntry]) -> None:
         connection = entries[0].connection
         readings = [read(entry, self._desk.parsers.get(connection)) for entry in entries]
-        recall = await self._recall(connection, [response for reading in readings for response in reading.responses])
+        responses = [response for reading in readings for response in reading.responses]
+        recall = await recall_of(self._store, connection, responses, self._desk.rules)
         now = self._seams.clock.now_ms()
         await self._commit(connection, route(readings, recall, rules=self._desk.rules, plans=self._plans, now=now))
 
     async def _release(self, held: Sequence[RememberedResponse]) -> None:
         connection = held[0].response.connection
         run = [one for one in held if one.response.connection == connection]
-        recall = await self._recall(connection, [one.response for one in run])
+        recall = await recall_of(self._store, connection, [one.response for one in run], self._desk.rules)
         now = self._seams.clock.now_ms()
         await self._commit(connection, [release(run, recall, rules=self._desk.rules, plans=self._plans, now=now)])
-
-    async def _recall(self, connection: str, responses: Sequence[Response]) -> Recall:
-        """What is known of these responses, and of their people under the identities that are known of them."""
-        ids = {response.id for response in responses}
-        first = await self._store.recall(connection, responses=ids, people=(), emails=emails(responses))
-        keys = people(responses, first.identities, self._desk.rules)
-        second = await self._store.recall(connection, responses=(), people=keys, emails=())
-        return Recall(
-            responses=first.responses,
-            newest=second.newest,
-            identities=first.identities,
-            erased=first.erased | await self._erased(user_ids(responses)),
-        )
-
-    async def _erased(self, ids: set[str]) -> set[str]:
-        """Those of some userIds whose owners were erased."""
-        known = await self._store.recall_people([PersonId(IdKind.USER, one) for one in ids]) if ids else KnownPeople()
-        return {one.value for one, because in known.suppressed.items() if because == ERASED and one.value in ids}
 
     async def _commit(self, connection: str, routings: Sequence[Routing]) -> None:
         await self._store.commit_routing(routings)
@@ -127,12 +110,25 @@ class Router:
                 bell.ring()
 
     async def _until_next(self) -> float:
-        coming = [await self._store.next_settle()]
-        coming += [await self._store.next_expiry()] if self._desk.calls else []
+        coming = (await self._store.next_settle(), await self._store.next_expiry())
         due = min((at for at in coming if at is not None), default=None)
         if due is None:
             return LONGEST_SLEEP
         return min(LONGEST_SLEEP, max(0.0, (due - self._seams.clock.now_ms()) / 1000))
+
+
+async def recall_of(store: Store, connection: str, responses: Sequence[Response], rules: Rules) -> Recall:
+    """What is known of these responses, and of their people under the identities that are known of them."""
+    first = await store.recall(
+        connection,
+        responses={response.id for response in responses},
+        people=(),
+        emails=emails(responses),
+        user_ids=user_ids(responses),
+    )
+    keys = people(responses, first.identities, rules)
+    second = await store.recall(connection, responses=(), people=keys, emails=())
+    return msgspec.structs.replace(first, newest=second.newest)
 
 
 def _tell_shelved(connection: str, routings: Sequence[Routing]) -> None:

@@ -10,7 +10,7 @@ from contract.store.examples import arrival, held_back, planned, response, route
 from contract.store.people import ANN, BOB, absorbed, anonymous, email, find, identify, journaled, tell, user
 from npsbridge.clock import Clock
 from npsbridge.core.model import Identity, Respondent, State
-from npsbridge.core.people import ERASED, PersonId
+from npsbridge.core.people import ERASED, IdKind, PersonId
 from npsbridge.core.records import AwaitedCall, Ledger, RememberedResponse, Routing
 from npsbridge.core.storage import Store
 from npsbridge.store import open_store
@@ -282,3 +282,9 @@ async def test_i2_whatever_is_erased_the_ledger_balances(store: Store) -> None:
         await store.forget(one)
         await balanced(store)
     assert (await store.ledger()).waiting == 0
+
+
+async def test_an_erased_user_id_is_known_as_such(store: Store) -> None:
+    await store.suppress([PersonId(IdKind.USER, "u1")], because=ERASED)
+    known = await store.recall("any", responses=[], people=[], emails=[], user_ids=["u1", "u2"])
+    assert known.erased == {"u1"}

@@ -12,6 +12,7 @@ from npsbridge.core.people import KnownPeople, PersonId
 from npsbridge.core.ports import Page
 from npsbridge.core.records import (
     Arrival,
+    AwaitedCall,
     Health,
     Hinted,
     JournalEntry,
@@ -105,6 +106,10 @@ class MemoryStore:
     async def unrouted(self, limit: int, *, only: str | None = None) -> list[JournalEntry]:
         return [entry for entry in self.entries if only in (None, entry.connection)][:limit]
 
+    async def expired_calls(self, *, now: int, limit: int) -> list[AwaitedCall]:
+        assert limit <= now
+        return []
+
     async def next_expiry(self) -> int | None:
         return None
 
@@ -165,6 +170,17 @@ def seams_of(store: MemoryStore, wall: Callable[[], float] = lambda: NOW / 1000)
     """What the loops share, around a store; chance is always a half."""
     clock, kept = Clock(wall=wall), cast("Store", store)
     return Seams(store=kept, board=Board(kept, clock), clock=clock, metrics=Metrics(), jitter=lambda: 0.5)
+
+
+class Hands(Clock):
+    """Both clocks move only when told to; each process has a monotonic clock of its own."""
+
+    def __init__(self, ms: int = NOW, seconds: float = 0.0) -> None:
+        self.ms, self.seconds = ms, seconds
+        super().__init__(wall=lambda: self.ms / 1000)
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 class ScriptedSource:

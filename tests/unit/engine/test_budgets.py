@@ -2,21 +2,9 @@
 
 from dataclasses import replace
 
-from npsbridge.clock import Clock
 from npsbridge.core.pace import RateWindow
 from npsbridge.engine.budgets import Budgets
-from unit.engine.doubles import NOW, MemoryStore, seams_of
-
-
-class Hands(Clock):
-    """Both clocks move only when told to; each process has a monotonic clock of its own."""
-
-    def __init__(self, ms: int = NOW, seconds: float = 0.0) -> None:
-        self.ms, self.seconds = ms, seconds
-        super().__init__(wall=lambda: self.ms / 1000)
-
-    def monotonic(self) -> float:
-        return self.seconds
+from unit.engine.doubles import NOW, Hands, MemoryStore, seams_of
 
 
 class Process:

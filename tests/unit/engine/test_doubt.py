@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from end_to_end.harness import log_kept
-from npsbridge.clock import Clock
 from npsbridge.core.calls import Call
 from npsbridge.core.forward import SURVEY
 from npsbridge.core.model import Delivery, PlannedDelivery, State
@@ -16,21 +15,10 @@ from npsbridge.core.people import Person
 from npsbridge.core.ports import Awaited
 from npsbridge.engine.doubt import FIRST_LOOK, GIVE_UP_AFTER, Doubts
 from npsbridge.errors import StoreFull
-from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, a_delivery, seams_of
+from unit.engine.doubles import Hands, MemoryStore, ScriptedDestination, a_delivery, seams_of
 
 LOST = Unknown(reason="no answer came")
 LATER = RetryLater(reason="HTTP 503")
-
-
-class Hands(Clock):
-    """The monotonic clock moves only when told to."""
-
-    def __init__(self) -> None:
-        super().__init__(wall=lambda: NOW / 1000)
-        self.seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 class ScriptedForwarder(ScriptedDestination):

@@ -5,27 +5,14 @@ from dataclasses import replace
 import pytest
 
 from end_to_end.harness import log_kept
-from npsbridge.clock import Clock
 from npsbridge.core.records import Origin
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.readback import AT_ONCE, FIRST_BACKOFF, FIRST_PROBE, LONGEST_SLEEP, ReadBack
 from npsbridge.errors import Gone, PersonMustAct, StoreFull, TryLater
-from unit.engine.doubles import NOW, MemoryStore, ScriptedLookup, seams_of
+from unit.engine.doubles import Hands, MemoryStore, ScriptedLookup, seams_of
 
 DAY = 86_400_000
-
-
-class Hands(Clock):
-    """Both clocks move only when told to."""
-
-    def __init__(self) -> None:
-        self.ms = NOW
-        self.seconds = 0.0
-        super().__init__(wall=lambda: self.ms / 1000)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 class Desk:

@@ -10,6 +10,7 @@ from npsbridge.core.model import Respondent, Response
 from npsbridge.core.records import JournalEntry, Origin, RememberedResponse
 from npsbridge.core.route import Rules
 from npsbridge.engine.bell import Bell
+from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.router import FULL_DISK_PAUSE, RECORDS, Desk, Router, runs
 from npsbridge.errors import BadRecord
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, seams_of
@@ -56,7 +57,10 @@ class Desktop:
         self.bell, self.lane = Bell(), Bell()
         self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + asyncio.get_running_loop().time())
         desk = Desk(
-            parsers={"shop": parse, "other": parse}, sinks=[ScriptedDestination()], rules=Rules(settle_ms=settle_ms)
+            parsers={"shop": parse, "other": parse},
+            sinks=[ScriptedDestination()],
+            rules=Rules(settle_ms=settle_ms),
+            calls=CallRouter((), self.seams, max_age=0.0),
         )
         self.router = Router(desk, self.seams, bell=self.bell, bells={"sink": self.lane})
 

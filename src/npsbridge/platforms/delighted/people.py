@@ -13,8 +13,9 @@ import orjson
 
 from npsbridge.core.calls import Call
 from npsbridge.core.forward import came_back
-from npsbridge.core.keys import normalised_email, well_formed
+from npsbridge.core.keys import normalised_email
 from npsbridge.core.people import Person
+from npsbridge.core.plain import clean
 from npsbridge.platforms.delighted.settings import SurveyRule
 
 # --- what is said of a person -----------------------------------------------------------------------------------
@@ -53,7 +54,7 @@ def survey_body(contact: Mapping[str, str], call: Call, person: Person, rule: Su
 def as_properties(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Later layers go over earlier ones; null says nothing, neither of itself nor of what lies below."""
     merged = {name: value for layer in layers for name, value in layer.items() if value is not None}
-    return {_clean(name): _property(value) for name, value in merged.items()}
+    return {clean(name): _property(value) for name, value in merged.items()}
 
 
 def _property(value: object) -> str | float | bool:
@@ -65,7 +66,7 @@ def _property(value: object) -> str | float | bool:
         case bool():
             return value
         case str():
-            return _clean(value)
+            return clean(value)
         case int() | float() if abs(value) < EXACT_NUMBERS:
             return value
         case list() if not any(isinstance(item, list | dict) for item in value):
@@ -79,12 +80,7 @@ def _text(value: object) -> str:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     except (RecursionError, ValueError):
         return TOO_MUCH
-    return _clean(text)
-
-
-def _clean(text: str) -> str:
-    """Without what has no UTF-8 form, and without NUL, which databases refuse."""
-    return well_formed(text).replace("\0", "")
+    return clean(text)
 
 
 def _further(traits: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +92,7 @@ def _name(traits: Mapping[str, Any]) -> str | None:
     """The name, or first and last name as Segment puts them together (its Spec, "Identify")."""
     halves = (_first_text(traits, "firstName", "first_name"), _first_text(traits, "lastName", "last_name"))
     whole = _first_text(traits, "name") or " ".join(half for half in halves if half)
-    return _clean(whole)[:NAME_LIMIT].rstrip() or None
+    return clean(whole)[:NAME_LIMIT].rstrip() or None
 
 
 def _first_text(traits: Mapping[str, Any], *names: str) -> str | None:

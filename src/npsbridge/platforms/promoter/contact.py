@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from npsbridge.core.forward import came_back
-from npsbridge.core.keys import well_formed
 from npsbridge.core.people import Person
+from npsbridge.core.plain import clean, flattened, listed
 from npsbridge.core.times import iso_utc
 
 NAME_LIMIT: Final = 255
@@ -58,30 +58,16 @@ def last_order(properties: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     return {**told, f"{ORDER}at": iso_utc(at)}
 
 
-def plain(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values without objects and lists, which Promoter.io takes and does not store (API reference).
-
-    The members of an object become values of their own (`address_city`), a list of plain values becomes a text with
-    commas; lists of anything else are left out, and so are nulls. A value under its own name goes before one that
-    comes out of an object. They come out sorted, so that equal traits are equal in whichever order they were told.
-    """
-    flat: dict[str, Any] = {}
-    inside: dict[str, Any] = {}
-    for name, value in sorted(values.items()):
-        key = _clean(prefix + name)[:NAME_LIMIT]
-        if isinstance(value, dict):
-            inside |= plain(value, f"{key}_")
-        elif key.strip() and (told := _plain(value)) is not None:
-            flat[key] = told
-    return inside | flat
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values without objects and lists, which Promoter.io takes and does not store (API reference)."""
+    return dict(flattened(values, _plain, name_limit=NAME_LIMIT))
 
 
 def _plain(value: object) -> str | float | None:
     if isinstance(value, list):
-        has_more_inside = any(isinstance(item, dict | list) for item in value)
-        return None if has_more_inside else ", ".join(_text(item) for item in map(_plain, value) if item is not None)
+        return listed(value, _plain, _text)
     if isinstance(value, str):
-        return _clean(value)
+        return clean(value)
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < _WHOLE else value
     if isinstance(value, int):
@@ -97,8 +83,3 @@ def _text(value: object) -> str:
 def _name(value: object) -> str | None:
     told = _plain(value)
     return None if told is None or isinstance(value, list) else _text(told).strip()[:NAME_LIMIT] or None
-
-
-def _clean(text: str) -> str:
-    """Text that every JSON parser and database takes: no lone surrogates, and no NUL, at which some of them fail."""
-    return well_formed(text).replace("\0", "")

@@ -15,10 +15,10 @@ from npsbridge.clock import Clock
 from npsbridge.core import reading
 from npsbridge.core.calls import Call, CallType
 from npsbridge.core.forward import IDENTIFY, SURVEY, came_back, forward_id
-from npsbridge.core.keys import well_formed
 from npsbridge.core.model import Delivery, PlannedDelivery
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
 from npsbridge.core.people import Person
+from npsbridge.core.plain import clean, flattened, listed
 from npsbridge.core.ports import Awaited
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import BadRecord, NotSent, TryLater
@@ -49,30 +49,16 @@ def traits_of(person: Person) -> dict[str, Any]:
     return traits | ({_EMAIL: person.email} if person.email else {}) | came_back(person)
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values without objects and lists, which are no types of SatisMeter's traits.
-
-    The members of an object become traits of their own (`company_name`), a list of plain values becomes a text with
-    commas; lists of anything else are left out, and so are nulls. A trait under its own name goes before one that
-    comes out of an object. They come out sorted, so that equal traits are equal in whichever order they were told.
-    """
-    own: dict[str, Any] = {}
-    inside: dict[str, Any] = {}
-    for name, value in sorted(values.items()):
-        key = _clean(prefix + name)
-        if isinstance(value, dict):
-            inside |= flat(value, f"{key}_")
-        elif key.strip() and (told := _plain(value)) is not None:
-            own[key] = told
-    return inside | own
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values without objects and lists, which are no types of SatisMeter's traits."""
+    return dict(flattened(values, _plain))
 
 
 def _plain(value: object) -> str | float | None:
     if isinstance(value, list):
-        has_more_inside = any(isinstance(item, dict | list) for item in value)
-        return None if has_more_inside else ", ".join(_text(item) for item in map(_plain, value) if item is not None)
+        return listed(value, _plain, _text)
     if isinstance(value, str):
-        return _clean(value)
+        return clean(value)
     if isinstance(value, int) and abs(value) >= _SIXTY_FOUR_BITS:
         return str(value)
     return value if isinstance(value, int | float) else None
@@ -80,10 +66,6 @@ def _plain(value: object) -> str | float | None:
 
 def _text(value: str | float) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _clean(text: str) -> str:
-    return well_formed(text).replace("\0", "")
 
 
 def _as_iso(value: str | float) -> str | float:
@@ -145,7 +127,7 @@ class SatisMeterDestination:
 
     def _user(self, call: Call, person: Person) -> PlannedDelivery:
         """`POST /users` ("Create or update user")."""
-        told = {"userId": _clean(person.user_id or ""), "traits": traits_of(person)}
+        told = {"userId": clean(person.user_id or ""), "traits": traits_of(person)}
         return self._planned(IDENTIFY, call, person, told, hindrance=_anonymous(person))
 
     def _event(self, call: Call, person: Person) -> PlannedDelivery:
@@ -153,7 +135,7 @@ class SatisMeterDestination:
 
         It would make somebody anonymous of a user it does not know (RudderStack's page), so the user goes first.
         """
-        told = {"type": "track", "userId": _clean(person.user_id or ""), "event": _clean(call.event or "")}
+        told = {"type": "track", "userId": clean(person.user_id or ""), "event": clean(call.event or "")}
         return self._planned(SURVEY, call, person, told, hindrance=_anonymous(person) or _suppressed(person))
 
     def _planned(

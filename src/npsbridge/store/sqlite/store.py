@@ -86,9 +86,15 @@ class SqliteStore:
     # --- routing --------------------------------------------------------------------------------------------------
 
     async def recall(
-        self, connection: str, *, responses: Collection[str], people: Collection[str], emails: Collection[str]
+        self,
+        connection: str,
+        *,
+        responses: Collection[str],
+        people: Collection[str],
+        emails: Collection[str],
+        user_ids: Collection[str] = (),
     ) -> Recall:
-        """What is known of these responses, persons and emails."""
+        """What is known of these responses, persons, emails and userIds."""
         known = map(rows.remembered_response, await self._line.rows_of(sql.RECALL_RESPONSES, responses, connection))
         newest = await self._line.rows_of(sql.RECALL_NEWEST, people)
         identities = await self._line.rows_of(sql.RECALL_IDENTITIES, emails)
@@ -97,7 +103,7 @@ class SqliteStore:
             newest=dict(newest),
             identities={row[0]: rows.identity(row) for row in identities}
             | await people_rows.identities(self._line, emails),
-            erased=await self._erased(emails),
+            erased=await self._erased(emails, user_ids),
         )
 
     async def settled_responses(self, *, now: int, limit: int) -> list[RememberedResponse]:
@@ -155,9 +161,10 @@ class SqliteStore:
         """Persons by key, also by one that leads to an older person."""
         return await people_rows.by_keys(self._line, keys)
 
-    async def _erased(self, emails: Collection[str]) -> frozenset[str]:
-        """Those of the emails whose persons were erased."""
-        found = await people_rows.suppressed(self._line, [PersonId(IdKind.EMAIL, email) for email in emails])
+    async def _erased(self, emails: Collection[str], user_ids: Collection[str]) -> frozenset[str]:
+        """Those of the emails and userIds whose persons were erased."""
+        ids = [PersonId(IdKind.EMAIL, email) for email in emails] + [PersonId(IdKind.USER, one) for one in user_ids]
+        found = await people_rows.suppressed(self._line, ids)
         return frozenset(one.value for one, reason in found.items() if reason == ERASED)
 
     async def suppress(self, ids: Collection[PersonId], *, because: str) -> None:
