@@ -29,6 +29,7 @@ from npsbridge.core.records import (
     Shelved,
     Trace,
 )
+from npsbridge.core.views import Views
 
 
 class Store(Protocol):
@@ -164,6 +165,9 @@ class Store(Protocol):
         What has another state by now, and what is shelved, is left alone.
         """
 
+    async def confirm(self, numbers: Sequence[int], *, because: str) -> int:
+        """Take held deliveries for delivered, as somebody has found out; returns how many were held."""
+
     async def unshelve(self, items: Mapping[int, Arrival | None]) -> int:
         """Take shelved items off the shelf of the dead, by their ids; returns how many there were.
 
@@ -192,6 +196,10 @@ class Store(Protocol):
         """
 
     # --- what can be seen ---
+
+    @property
+    def views(self) -> Views:
+        """What the dashboard asks; open as long as the store is."""
 
     async def deliveries(
         self, *, state: State | None = None, connection: str | None = None, limit: int = 100

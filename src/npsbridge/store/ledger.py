@@ -25,6 +25,7 @@ that no decision accounts for, is therefore missing on one side only, and `Ledge
 - A person decides. What was held or dead and is tried again is owed again; `dead` goes down by what was dead. A shelved
   record that is journaled again waits again, a page that is forgotten is `filtered`, and so is whatever is dropped.
   What was delivered and is sent again is accepted once more: it will have been delivered twice.
+  What was held and is found to have been done is `delivered`.
 - A release of held-back responses is a routing without a journal entry: their rows stop waiting, and the rest is as
   above.
 """
@@ -90,6 +91,11 @@ def settled(state: State, deliveries: int) -> Entries:
 def requeued(*, dead: int) -> Entries:
     """What held and dead deliveries add by being owed again, of which so many were dead."""
     return Counter(dead=-dead)
+
+
+def confirmed(deliveries: int) -> Entries:
+    """What held deliveries add that turn out to have been made."""
+    return Counter(delivered=deliveries)
 
 
 def unshelved(*, journaled: int, forgotten: int) -> Entries:

@@ -19,6 +19,7 @@ from npsbridge.core.records import (
     Settlement,
     Shelved,
 )
+from npsbridge.core.views import Listed, Scored, facets
 
 Row = tuple[Any, ...]
 
@@ -44,8 +45,12 @@ def journal_entry(row: Row) -> JournalEntry:
 
 
 def response_row(remembered: RememberedResponse, journal_id: int | None) -> Row:
-    """Connection, response id, revision, milestones, settle_at, email, journal id, content."""
+    """Connection, response id, revision, milestones, settle_at, email, journal id, content; then its facets.
+
+    Those are answered_at, survey type, score, campaign, whether there is a comment.
+    """
     response = remembered.response
+    found = facets(response)
     return (
         response.connection,
         response.id,
@@ -55,6 +60,11 @@ def response_row(remembered: RememberedResponse, journal_id: int | None) -> Row:
         normalised_email(response.person.email),
         journal_id,
         _encoder.encode(response),
+        found.answered_at,
+        found.survey_type,
+        found.score,
+        found.campaign,
+        found.has_comment,
     )
 
 
@@ -153,6 +163,30 @@ def delivery(row: Row) -> Delivery:
         subject=subject,
         retried_at=again,
     )
+
+
+def listed(row: Row) -> Listed:
+    """From id, connection, kind, state, message id, subject, attempts, reason, created, next attempt, settled."""
+    number, connection, kind, state, message_id, subject, attempts, reason, created_at, due, settled_at = row
+    return Listed(
+        id=number,
+        connection=connection,
+        kind=kind,
+        state=State(state),
+        message_id=message_id,
+        subject=subject,
+        attempts=attempts,
+        reason=reason,
+        created_at=created_at,
+        next_attempt_at=due,
+        settled_at=settled_at,
+    )
+
+
+def scored(row: Row) -> Scored:
+    """From the parts of the key, score, count."""
+    *key, score, count = row
+    return Scored(key=tuple(key), score=score, count=count)
 
 
 def sent(row: Row) -> Sent:

@@ -52,6 +52,28 @@ async def balanced(store: Store) -> Ledger:
     return ledger
 
 
+# --- confirming -------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_held_and_is_known_to_have_happened_is_delivered(store: Store) -> None:
+    number = await in_state(store, State.HELD)
+    before = await balanced(store)
+    assert await store.confirm([number], because="surveyed, somebody says") == 1
+    after = await balanced(store)
+    assert (after.held, after.delivered) == (before.held - 1, before.delivered + 1)
+    found = await store.delivery(number)
+    assert found is not None
+    assert (found.state, found.reason) == (State.DELIVERED, "surveyed, somebody says")
+
+
+@pytest.mark.parametrize("state", [one for one in State if one is not State.HELD])
+async def test_only_what_is_held_can_be_confirmed(store: Store, state: State) -> None:
+    number = await in_state(store, state)
+    assert await store.confirm([number, number + 1], because="surveyed") == 0
+    assert await state_of(store, number) is state
+    await balanced(store)
+
+
 # --- choosing ---------------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ def test_milestones_are_kept_in_order_as_words() -> None:
     said = RememberedResponse(
         response=remembered().response, revision=2, milestones=(Kind.COMPLETED, Kind.ANSWERED), settle_at=5
     )
-    _, _, revision, milestones, settle_at, _, _, content = rows.response_row(said, 1)
+    _, _, revision, milestones, settle_at, _, _, content, *_ = rows.response_row(said, 1)
     assert milestones == "completed answered"
     assert rows.remembered_response((content, revision, milestones, settle_at)) == said
 

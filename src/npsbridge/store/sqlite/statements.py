@@ -49,11 +49,14 @@ FORGET_HINT: Final = "DELETE FROM hints WHERE connection = ? AND hint = ?"
 # --- responses and persons --------------------------------------------------------------------------------------
 
 REMEMBER_RESPONSE: Final = """
-    INSERT INTO responses (connection, response_id, revision, milestones, settle_at, email, journal_id, content)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO responses (connection, response_id, revision, milestones, settle_at, email, journal_id, content,
+                           answered_at, survey_type, score, campaign, has_comment)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (response_id, connection) DO UPDATE SET
         revision = excluded.revision, milestones = excluded.milestones, settle_at = excluded.settle_at,
-        email = excluded.email, journal_id = coalesce(excluded.journal_id, journal_id), content = excluded.content
+        email = excluded.email, journal_id = coalesce(excluded.journal_id, journal_id), content = excluded.content,
+        answered_at = excluded.answered_at, survey_type = excluded.survey_type, score = excluded.score,
+        campaign = excluded.campaign, has_comment = excluded.has_comment
 """
 RECALL_RESPONSES: Final = """
     SELECT content, revision, milestones, settle_at FROM responses WHERE connection = ? AND response_id IN (:many)
@@ -202,6 +205,10 @@ CHOSEN: Final = """
 SEND_AGAIN: Final = """
     UPDATE outbox SET state = 'queued', reason = NULL, next_attempt_at = NULL, settled_at = NULL, retried_at = ?
     WHERE id = ? AND state = ? AND person <> ''
+"""
+# What a person found to have happened after all.
+CONFIRM: Final = """
+    UPDATE outbox SET state = 'delivered', reason = ?, settled_at = ? WHERE id = ? AND state = 'held'
 """
 UNSHELVE: Final = "DELETE FROM outbox WHERE id = ? AND state = 'dead' AND person = ''"
 DROP: Final = """

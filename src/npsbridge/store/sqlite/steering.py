@@ -53,6 +53,13 @@ def requeue(database: sqlite3.Connection, numbers: Sequence[int], now: int) -> i
     return dead + held
 
 
+def confirm(database: sqlite3.Connection, numbers: Sequence[int], because: str, now: int) -> int:
+    """Take what is held for delivered."""
+    changed = database.executemany(sql.CONFIRM, [(because, now, number) for number in numbers]).rowcount
+    count(database, [ledger.confirmed(max(changed, 0))])
+    return max(changed, 0)
+
+
 def send_again(database: sqlite3.Connection, numbers: Sequence[int], now: int) -> int:
     """Owe again what was delivered."""
     changed = _owe_again(database, numbers, State.DELIVERED, now)

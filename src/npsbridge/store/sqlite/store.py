@@ -36,6 +36,7 @@ from npsbridge.store.sqlite.lock import held_alone
 from npsbridge.store.sqlite.opening import is_current, make_current
 from npsbridge.store.sqlite.place import real_place, warn_of_network
 from npsbridge.store.sqlite.reader import Reader, open_reader
+from npsbridge.store.sqlite.views import SqliteViews, open_views
 from npsbridge.store.sqlite.writer import Writer, open_writer
 
 
@@ -43,14 +44,23 @@ class SqliteStore:
     """Durable memory in one file; `npsbridge.core.storage.Store` says what is promised. Made by `open_sqlite`."""
 
     def __init__(
-        self, path: Path, *, writer: Writer, line: Reader, view: Reader, clock: Clock, data_version: int
+        self,
+        path: Path,
+        *,
+        writer: Writer,
+        line: Reader,
+        view: Reader,
+        views: SqliteViews,
+        clock: Clock,
+        data_version: int,
     ) -> None:
         self._path = path
         self._writer = writer
         self._line = line
         """Reads of the line from journal to delivery, which must not wait behind a listing."""
         self._view = view
-        """Reads of those who look: metrics, dashboard, command line."""
+        """Reads of those who look: metrics, command line."""
+        self._views = views
         self._clock = clock
         self._data_version = data_version
 
@@ -212,6 +222,11 @@ class SqliteStore:
         now = self._clock.now_ms()
         return await self._writer.run(lambda database: steering.requeue(database, numbers, now))
 
+    async def confirm(self, numbers: Sequence[int], *, because: str) -> int:
+        """Take held deliveries for delivered."""
+        now = self._clock.now_ms()
+        return await self._writer.run(lambda database: steering.confirm(database, numbers, because, now))
+
     async def unshelve(self, items: Mapping[int, Arrival | None]) -> int:
         """Take items off the shelf of the dead, to be journaled again or forgotten."""
         return await self._writer.run(lambda database: steering.unshelve(database, items))
@@ -235,6 +250,11 @@ class SqliteStore:
         return await steering.untold(self._view, connection, after, limit)
 
     # --- what can be seen -----------------------------------------------------------------------------------------
+
+    @property
+    def views(self) -> SqliteViews:
+        """What the dashboard asks."""
+        return self._views
 
     async def deliveries(
         self, *, state: State | None = None, connection: str | None = None, limit: int = 100
@@ -356,5 +376,6 @@ async def open_sqlite(path: Path, *, clock: Clock, exclusive: bool) -> AsyncIter
         writer = await stack.enter_async_context(open_writer(real))
         line = await stack.enter_async_context(open_reader(real))
         view = await stack.enter_async_context(open_reader(real))
+        views = await stack.enter_async_context(open_views(real))
         version = await writer.run(writes.data_version)
-        yield SqliteStore(real, writer=writer, line=line, view=view, clock=clock, data_version=version)
+        yield SqliteStore(real, writer=writer, line=line, view=view, views=views, clock=clock, data_version=version)

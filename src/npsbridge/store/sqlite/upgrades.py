@@ -243,7 +243,42 @@ STEERING: Upgrade = (
     "ALTER TABLE outbox ADD COLUMN retried_at INTEGER",
 )
 
-UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS, PEOPLE, CALLS, STEERING)
+FACETS: Upgrade = (
+    # By what answers are found and counted (npsbridge.core.views.facets), beside the content that says it as well.
+    "ALTER TABLE responses ADD COLUMN answered_at INTEGER",
+    "ALTER TABLE responses ADD COLUMN survey_type TEXT",
+    "ALTER TABLE responses ADD COLUMN score REAL",
+    "ALTER TABLE responses ADD COLUMN campaign TEXT",
+    "ALTER TABLE responses ADD COLUMN has_comment INTEGER",
+    # `2026-03-01T12:00:00.123456Z`, the fraction only where there is one; SQLite itself would round it up.
+    """
+    UPDATE responses SET
+        survey_type = kept.survey_type, score = kept.score, campaign = kept.campaign, has_comment = kept.has_comment,
+        answered_at = CASE WHEN kept.is_answer THEN
+            CAST(strftime('%s', substr(kept.created_at, 1, 19)) AS INTEGER) * 1000
+            + CASE WHEN substr(kept.created_at, 20, 1) = '.' THEN substr(kept.created_at, 21, 3) ELSE 0 END
+        END
+    FROM (
+        SELECT number, json_extract(content, '$.survey_type') AS survey_type,
+            json_extract(content, '$.score') AS score,
+            coalesce(nullif(json_extract(content, '$.campaign.name'), ''), json_extract(content, '$.campaign.id'))
+                AS campaign,
+            coalesce(json_extract(content, '$.comment'), '') <> '' AS has_comment,
+            json_extract(content, '$.created_at') AS created_at,
+            NOT coalesce(json_extract(content, '$.viewed'), 0)
+                AND NOT coalesce(json_extract(content, '$.dismissed'), 0) AS is_answer
+        FROM (SELECT rowid AS number, CAST(content AS TEXT) AS content FROM responses)
+    ) AS kept
+    WHERE responses.rowid = kept.number
+    """,
+    # Whoever looks asks connection by connection for a stretch of time, and is answered from here without the rows.
+    """
+    CREATE INDEX responses_answered ON responses (connection, answered_at, survey_type, score, campaign, has_comment)
+    WHERE answered_at IS NOT NULL
+    """,
+)
+
+UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS, PEOPLE, CALLS, STEERING, FACETS)
 """The n-th one leads from version n-1 to version n."""
 
 

@@ -1,9 +1,14 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from contract.store.examples import remembered
+from npsbridge.core.model import Campaign
+from npsbridge.store import rows
 from npsbridge.store.sqlite.upgrades import APPLICATION_ID, UPGRADES, upgrade, version_of
 
 FIRST = ("CREATE TABLE one (x TEXT) STRICT",)
@@ -59,3 +64,28 @@ def test_a_state_is_one_of_the_words(database: sqlite3.Connection) -> None:
             "INSERT INTO outbox (connection, person, kind, message_id, state, created_at)"
             " VALUES ('c', 'p', 'k', 'm', 'ready', 1)"
         )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"score": None, "comment": "", "survey_type": "csat"},
+        {"score": 4.5, "comment": "why", "campaign": Campaign(id="c-1", name="Spring")},
+        {"campaign": Campaign(id="c-1", name="")},
+        {"campaign": Campaign()},
+        {"viewed": True},
+        {"dismissed": True},
+        {"created_at": datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)},
+        {"created_at": datetime(2026, 2, 28, 23, 59, 59, 1_999, tzinfo=UTC)},
+    ],
+)
+def test_answers_of_an_older_file_get_the_facets_that_new_ones_get(
+    database: sqlite3.Connection, fields: dict[str, Any]
+) -> None:
+    upgrade(database, UPGRADES[:5])
+    row = rows.response_row(remembered(**fields), None)
+    database.execute("INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row[:8])
+    upgrade(database)
+    found = database.execute("SELECT answered_at, survey_type, score, campaign, has_comment FROM responses")
+    assert found.fetchone() == row[8:]
