@@ -9,10 +9,9 @@ import msgspec
 from npsbridge.cli.asking import agree
 from npsbridge.cli.opening import settings_from, store_beside
 from npsbridge.cli.show import console, print_json
-from npsbridge.core.keys import normalised_email, real_id
-from npsbridge.core.people import IdKind, PersonId
+from npsbridge.core.people import PersonId
 from npsbridge.core.records import Forgotten
-from npsbridge.errors import UsageError
+from npsbridge.engine.forgetting import forget, ids_of
 from npsbridge.settings import Settings
 
 
@@ -32,26 +31,9 @@ def forget_person(env_file: Path | None, key: str, *, is_agreed: bool, as_json: 
         _print(forgotten, settings)
 
 
-def ids_of(key: str) -> list[PersonId]:
-    """What an operator may have meant: an email names its owners, and may be somebody's userId as well."""
-    email = normalised_email(key) if "@" in key else None
-    user_id = real_id(key)
-    if user_id is None:
-        raise UsageError("this is neither an email nor a userId")
-    return [*([PersonId(IdKind.EMAIL, email)] if email else []), PersonId(IdKind.USER, user_id)]
-
-
 async def _forget(settings: Settings, wanted: list[PersonId]) -> Forgotten:
     async with store_beside(settings) as store:
-        parts = [await store.forget(one) for one in wanted]
-    return Forgotten(
-        persons=sum(one.persons for one in parts),
-        responses=sum(one.responses for one in parts),
-        deliveries=sum(one.deliveries for one in parts),
-        records=sum(one.records for one in parts),
-        connections=tuple(sorted({name for one in parts for name in one.connections})),
-        is_overwritten=parts[-1].is_overwritten,
-    )
+        return await forget(store, wanted)
 
 
 def _document(forgotten: Forgotten) -> dict[str, Any]:

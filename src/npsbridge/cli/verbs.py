@@ -235,6 +235,19 @@ def outbox_drop(
     drop_deliveries(env_file, deliveries or [], state=state, connection=connection, is_agreed=yes, as_json=json)
 
 
+@outbox.command("confirm")
+def outbox_confirm(
+    deliveries: Annotated[list[int], typer.Argument(help="Ids of held deliveries.")],
+    env_file: EnvFile = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Take held deliveries for done: somebody has looked at the vendor, and the person was surveyed."""
+    from npsbridge.cli.steering import confirm_deliveries
+
+    confirm_deliveries(env_file, deliveries, as_json=json)
+
+
 @app.command()
 def pause(
     name: Annotated[str, typer.Argument(help="Name of a connection, such as delighted.")],

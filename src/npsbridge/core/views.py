@@ -92,8 +92,8 @@ class Views(Protocol):
     async def last_answers(self) -> dict[str, int]:
         """By connection: when the newest answer was given."""
 
-    async def survey_types(self, connections: tuple[str, ...]) -> list[str]:
-        """The survey types of their answers, in alphabetical order."""
+    async def survey_types(self, which: Answers) -> list[str]:
+        """The survey types of answers, in alphabetical order."""
 
     async def scores_by_day(self, which: Answers) -> list[Scored]:
         """How often each score was given on each day, in order of days and scores; answers without score left out."""

@@ -9,9 +9,7 @@ import pytest
 import typer
 
 from contract.store.people import ANN, identify, tell
-from npsbridge.cli.forgetting import ids_of
 from npsbridge.clock import Clock
-from npsbridge.core.people import IdKind, PersonId
 from npsbridge.store import open_store
 from unit.cli.commands import Ended
 
@@ -32,12 +30,6 @@ def known(store: str) -> str:
 
 def kept(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.glob("npsbridge.db*"))
-
-
-def test_an_email_may_be_somebodys_user_id_as_well() -> None:
-    email = PersonId(IdKind.EMAIL, "ann@example.com")
-    assert ids_of("Ann@Example.com") == [email, PersonId(IdKind.USER, "Ann@Example.com")]
-    assert ids_of("u1") == [PersonId(IdKind.USER, "u1")]
 
 
 @pytest.mark.parametrize("key", [ANN, "ann"])

@@ -131,9 +131,9 @@ class SqliteViews:
         """When the newest answer of each connection was given."""
         return dict(await self._rows(LAST_ANSWERS))
 
-    async def survey_types(self, connections: tuple[str, ...]) -> list[str]:
-        """The survey types of their answers."""
-        return [word for (word,) in await self._rows(SURVEY_TYPES, _meant(Answers(connections=connections)))]
+    async def survey_types(self, which: Answers) -> list[str]:
+        """The survey types of answers."""
+        return [word for (word,) in await self._rows(SURVEY_TYPES, _meant(which))]
 
     async def scores_by_day(self, which: Answers) -> list[Scored]:
         """How often each score was given on each day."""
