@@ -72,11 +72,11 @@ class Store(Protocol):
     async def commit_routing(self, routings: Sequence[Routing]) -> None:
         """Make routings true, in order, in one transaction.
 
-        A delivery whose (connection, message_id) exists already is counted as duplicate and not stored again; one with
-        `filtered_because` is kept and counted as filtered. A routing whose journal entry was consumed before is left
-        out as a whole. Deliveries still owed under the key of a person who has turned out to be an older one are owed
-        under the older key from then on. What a routing would keep of a person who was erased since it was decided is
-        not kept, and their deliveries are counted as erased.
+        A delivery whose (connection, message_id) exists already is counted as duplicate and not stored again; one
+        messageId never speaks of two subjects. One with `filtered_because` is kept and counted as filtered. A routing
+        whose journal entry was consumed before is left out as a whole. Deliveries still owed under the key of a person
+        who has turned out to be an older one are owed under the older key from then on. What a routing would keep of a
+        person who was erased since it was decided is not kept, and their deliveries are counted as erased.
         """
 
     async def shelve(self, item: Shelved) -> None:

@@ -196,7 +196,7 @@ def sent(row: Row) -> Sent:
 
 
 def settlement_row(settlement: Settlement, *, now: int) -> Row:
-    """State, attempts to add, reason, next_attempt_at, settled_at, id.
+    """State, attempts to add, reason, next_attempt_at, settled_at: the same for all that share a fate.
 
     Setting out on an attempt is not one yet: INFLIGHT adds none, its outcome does.
     """
@@ -207,7 +207,6 @@ def settlement_row(settlement: Settlement, *, now: int) -> Row:
         settlement.reason,
         settlement.next_attempt_at if state is State.WAITING else None,
         now if state in FINISHED else None,
-        settlement.id,
     )
 
 

@@ -8,14 +8,15 @@ from functools import cache
 from typing import Final
 
 from npsbridge.core.model import State
+from npsbridge.store.sqlite.bulk import Insert
 
 TAKE_NUMBERS: Final = "UPDATE numbers SET last = last + ? WHERE name = ? RETURNING last"
 
 # --- journal ----------------------------------------------------------------------------------------------------
 
-ADD_ARRIVAL: Final = """
-    INSERT INTO journal (id, connection, origin, count, received_at, body) VALUES (?, ?, ?, ?, ?, ?)
-"""
+ADD_ARRIVAL: Final = Insert(
+    "INSERT INTO journal (id, connection, origin, count, received_at, body)", "(?, ?, ?, ?, ?, ?)"
+)
 AWAIT_ROUTING: Final = """
     INSERT INTO unrouted (journal_id, count) SELECT id, count FROM journal WHERE id >= ?
 """
@@ -48,16 +49,20 @@ FORGET_HINT: Final = "DELETE FROM hints WHERE connection = ? AND hint = ?"
 
 # --- responses and persons --------------------------------------------------------------------------------------
 
-REMEMBER_RESPONSE: Final = """
+REMEMBER_RESPONSE: Final = Insert(
+    """
     INSERT INTO responses (connection, response_id, revision, milestones, settle_at, email, journal_id, content,
                            answered_at, survey_type, score, campaign, has_comment)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    """,
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    """
     ON CONFLICT (response_id, connection) DO UPDATE SET
         revision = excluded.revision, milestones = excluded.milestones, settle_at = excluded.settle_at,
         email = excluded.email, journal_id = coalesce(excluded.journal_id, journal_id), content = excluded.content,
         answered_at = excluded.answered_at, survey_type = excluded.survey_type, score = excluded.score,
         campaign = excluded.campaign, has_comment = excluded.has_comment
-"""
+    """,
+)
 RECALL_RESPONSES: Final = """
     SELECT content, revision, milestones, settle_at FROM responses WHERE connection = ? AND response_id IN (:many)
 """
@@ -70,10 +75,11 @@ SETTLED_RESPONSES: Final = """
 """
 NEXT_SETTLE: Final = "SELECT min(settle_at) FROM responses INDEXED BY responses_settling WHERE settle_at IS NOT NULL"
 
-NOTE_NEWEST: Final = """
-    INSERT INTO newest (person, answered_at) VALUES (?, ?)
-    ON CONFLICT (person) DO UPDATE SET answered_at = max(answered_at, excluded.answered_at)
-"""
+NOTE_NEWEST: Final = Insert(
+    "INSERT INTO newest (person, answered_at)",
+    "(?, ?)",
+    "ON CONFLICT (person) DO UPDATE SET answered_at = max(answered_at, excluded.answered_at)",
+)
 RECALL_NEWEST: Final = "SELECT person, answered_at FROM newest WHERE person IN (:many)"
 
 LEARN: Final = """
@@ -85,20 +91,25 @@ RECALL_IDENTITIES: Final = "SELECT email, user_id, anonymous_id FROM identities 
 
 # --- outbox -----------------------------------------------------------------------------------------------------
 
-OWE: Final = """
+OWE: Final = Insert(
+    """
     INSERT INTO outbox (id, connection, person, kind, message_id, subject, state, attempts, reason, created_at,
                         next_attempt_at, settled_at, journal_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (message_id, connection) DO NOTHING
+    """,
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    # There are two unique indexes, one for what speaks of something and one for what does not.
+    "ON CONFLICT DO NOTHING",
+)
+KEEP_BODY: Final = Insert("INSERT INTO bodies (delivery_id, body)", "(?, ?)")
+# Of these numbers, those that OWE has used: the others' messages were known.
+TAKEN: Final = "SELECT id FROM outbox WHERE id BETWEEN ? AND ?"
+TRY_SHELF_AGAIN: Final = """
+    UPDATE outbox INDEXED BY outbox_message SET attempts = attempts + 1
+    WHERE message_id = ? AND connection = ? AND subject IS NULL
 """
-# A number that OWE did not use, because the message was known, gets no body.
-KEEP_BODY: Final = """
-    INSERT INTO bodies (delivery_id, body) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM outbox WHERE id = ?1)
-"""
-TRY_SHELF_AGAIN: Final = "UPDATE outbox SET attempts = attempts + 1 WHERE message_id = ? AND connection = ?"
 SETTLE: Final = """
     UPDATE outbox SET state = ?, attempts = attempts + ?, reason = ?, next_attempt_at = ?, settled_at = ?
-    WHERE id = ? AND (state = 'queued' OR state = 'waiting' OR state = 'inflight')
+    WHERE id IN (SELECT value FROM json_each(?)) AND (state = 'queued' OR state = 'waiting' OR state = 'inflight')
 """
 NEXT_DUE: Final = """
     SELECT min(next_attempt_at) FROM outbox INDEXED BY outbox_due WHERE connection = ? AND state = 'waiting'
@@ -245,14 +256,27 @@ UNTOLD: Final = """
 TRACED_RESPONSES: Final = """
     SELECT content, revision, milestones, settle_at FROM responses WHERE response_id = ? OR email = ?
 """
-SUBJECTS_OF_MESSAGE: Final = "SELECT DISTINCT subject FROM outbox WHERE message_id = ? AND subject IS NOT NULL"
+# An index is passed from its beginning to its end for a message that speaks of a response: a person asks for one of
+# them now and then, while an index by message would be in the way of every delivery.
+SUBJECTS_OF_MESSAGE: Final = """
+    SELECT DISTINCT subject FROM outbox INDEXED BY outbox_subject WHERE message_id = ? AND subject IS NOT NULL
+"""
 RESPONSES_BY_SUBJECT: Final = """
     SELECT content, revision, milestones, settle_at FROM responses WHERE connection = ? AND response_id = ?
 """
 DELIVERY: Final = f"{_DELIVERY} WHERE id = ?"
-DELIVERIES_OF_MESSAGE: Final = f"{_DELIVERY} WHERE message_id = ? ORDER BY id"
+DELIVERIES_OF_MESSAGE: Final = f"""
+    {_DELIVERY} WHERE id IN (
+        SELECT id FROM outbox INDEXED BY outbox_subject WHERE message_id = :key AND subject IS NOT NULL
+        UNION ALL
+        SELECT id FROM outbox INDEXED BY outbox_message WHERE message_id = :key AND subject IS NULL
+    ) ORDER BY id
+"""  # noqa: S608 - put together from constants
 # What a Segment call led to has the call's messageId, a colon and the kind; `;` is the character behind the colon.
-DELIVERIES_OF_CALL: Final = f"{_DELIVERY} WHERE message_id >= ? AND message_id < ? ORDER BY id"
+DELIVERIES_OF_CALL: Final = f"""
+    {_DELIVERY.replace("FROM outbox", "FROM outbox INDEXED BY outbox_message")}
+    WHERE message_id >= ? AND message_id < ? AND subject IS NULL ORDER BY id
+"""
 DELIVERIES_OF_PERSON: Final = f"""
     {_DELIVERY} WHERE person GLOB 'person:*' AND person IN (
         SELECT 'person:' || number FROM person_ids WHERE (kind = 'email' OR kind = 'user_id') AND value = ?

@@ -273,7 +273,7 @@ class SqliteStore:
         """Everything about a messageId, a response id, or an email; entries as long as the journal keeps them."""
         responses = await self._traced_responses(key)
         subjects = [f"{response.connection}/{response.id}" for response in (known.response for known in responses)]
-        found = await self._view.rows_of(sql.DELIVERIES_OF_MESSAGE, [key])
+        found = await self._view.rows(sql.DELIVERIES_OF_MESSAGE, {"key": key})
         found = found or await self._view.rows(sql.DELIVERIES_OF_CALL, (f"{key}:", f"{key};"))
         if not found:
             found = await self._view.rows_of(sql.DELIVERIES_ABOUT, subjects)

@@ -278,7 +278,16 @@ FACETS: Upgrade = (
     """,
 )
 
-UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS, PEOPLE, CALLS, STEERING, FACETS)
+ONCE: Upgrade = (
+    # A message is told from others by what it speaks of first: responses come in some order, and with them their
+    # places in the index, where the messageIds, which are digests, would each change a page of their own.
+    "DROP INDEX outbox_subject",
+    "DROP INDEX outbox_message",
+    "CREATE UNIQUE INDEX outbox_subject ON outbox (subject, message_id, connection) WHERE subject IS NOT NULL",
+    "CREATE UNIQUE INDEX outbox_message ON outbox (message_id, connection) WHERE subject IS NULL",
+)
+
+UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS, PEOPLE, CALLS, STEERING, FACETS, ONCE)
 """The n-th one leads from version n-1 to version n."""
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from npsbridge.core.model import Identity, PlannedDelivery, State
 from npsbridge.core.records import Arrival, Health, Retention, Routing, Settlement, Shelved
 from npsbridge.store import ledger, rows
-from npsbridge.store.sqlite import calls, people
+from npsbridge.store.sqlite import bulk, calls, people
 from npsbridge.store.sqlite import statements as sql
 
 PURGED_ENTRIES: Final = 50
@@ -43,7 +43,7 @@ def journal(database: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
     """Have arrivals wait to be routed, in their order; the ledger is the caller's business."""
     if arrivals:
         numbers = _numbers(database, "journal", len(arrivals))
-        database.executemany(sql.ADD_ARRIVAL, map(rows.arrival_row, numbers, arrivals))
+        bulk.insert(database, sql.ADD_ARRIVAL, list(map(rows.arrival_row, numbers, arrivals)))
         database.execute(sql.AWAIT_ROUTING, (numbers[0],))
 
 
@@ -78,8 +78,8 @@ def _apply(database: sqlite3.Connection, routing: Routing, now: int, forgotten: 
     source = routing.journal_id
     erased_calls = calls.end_waiting(database, routing)
     gone = people.keep(database, routing.people) | frozenset(erased_calls)
-    database.executemany(sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
-    database.executemany(sql.NOTE_NEWEST, routing.newest.items())
+    bulk.insert(database, sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
+    bulk.insert(database, sql.NOTE_NEWEST, list(routing.newest.items()))
     stored = {state: _keep(database, some, source, now) for state, some in _by_fate(routing, gone).items()}
     people.rekey(database, routing.people, gone)
     return ledger.routed(
@@ -112,9 +112,12 @@ def _keep(database: sqlite3.Connection, deliveries: Sequence[PlannedDelivery], s
         return 0
     numbers = _numbers(database, "outbox", len(deliveries))
     owed = [rows.owed_row(*one, journal_id=source, now=now) for one in zip(numbers, deliveries, strict=True)]
-    stored = database.executemany(sql.OWE, owed).rowcount
-    bodies = (planned.body for planned in deliveries)
-    database.executemany(sql.KEEP_BODY, zip(numbers, bodies, strict=True))
+    stored = bulk.insert(database, sql.OWE, owed)
+    bodies = [(number, planned.body) for number, planned in zip(numbers, deliveries, strict=True)]
+    if stored < len(owed):
+        taken = {number for (number,) in database.execute(sql.TAKEN, (numbers[0], numbers[-1]))}
+        bodies = [one for one in bodies if one[0] in taken]
+    bulk.insert(database, sql.KEEP_BODY, bodies)
     return stored
 
 
@@ -126,9 +129,9 @@ def shelve_page(database: sqlite3.Connection, item: Shelved, now: int) -> None:
 
 def _is_shelved_anew(database: sqlite3.Connection, item: Shelved, journal_id: int | None, now: int) -> bool:
     (number,) = _numbers(database, "outbox", 1)
-    is_new = database.execute(sql.OWE, rows.shelf_row(number, item, journal_id=journal_id, now=now)).rowcount == 1
+    is_new = bulk.insert(database, sql.OWE, [rows.shelf_row(number, item, journal_id=journal_id, now=now)]) == 1
     if is_new:
-        database.execute(sql.KEEP_BODY, (number, item.body))
+        bulk.insert(database, sql.KEEP_BODY, [(number, item.body)])
     else:
         database.execute(sql.TRY_SHELF_AGAIN, (item.key, item.connection))
     return is_new
@@ -137,10 +140,11 @@ def _is_shelved_anew(database: sqlite3.Connection, item: Shelved, journal_id: in
 def settle_all(database: sqlite3.Connection, settlements: Sequence[Settlement], now: int) -> None:
     """Record outcomes, in order."""
     entries = []
-    for state, together in groupby(settlements, key=attrgetter("state")):
+    for fate, together in groupby(settlements, key=attrgetter("state", "reason", "next_attempt_at")):
         same = list(together)
-        changed = database.executemany(sql.SETTLE, [rows.settlement_row(one, now=now) for one in same]).rowcount
-        entries.append(ledger.settled(state, changed))
+        numbers = bulk.listed([one.id for one in same])
+        changed = database.execute(sql.SETTLE, (*rows.settlement_row(same[0], now=now), numbers)).rowcount
+        entries.append(ledger.settled(fate[0], changed))
         calls.forget_said(database, [one.id for one in same if one.is_untold])
     count(database, entries)
 

@@ -38,7 +38,7 @@ def test_what_is_chosen_goes_on_at_the_id_behind_the_last(database: sqlite3.Conn
 def test_the_untold_are_found_by_the_subjects_of_the_outbox(database: sqlite3.Connection) -> None:
     lines = plan(database, sql.UNTOLD)
     assert lines[0] == "SEARCH responses USING INTEGER PRIMARY KEY (rowid>?)"
-    assert any("outbox USING INDEX outbox_subject (subject=?)" in line for line in lines)
+    assert any("outbox USING COVERING INDEX outbox_subject (subject=?)" in line for line in lines)
     assert not any("TEMP B-TREE" in line for line in lines)
 
 

@@ -9,7 +9,7 @@ import pytest
 from contract.store.examples import remembered
 from npsbridge.core.model import Campaign
 from npsbridge.store import rows
-from npsbridge.store.sqlite.upgrades import APPLICATION_ID, UPGRADES, upgrade, version_of
+from npsbridge.store.sqlite.upgrades import APPLICATION_ID, ONCE, UPGRADES, upgrade, version_of
 
 FIRST = ("CREATE TABLE one (x TEXT) STRICT",)
 SECOND = ("CREATE TABLE two (x TEXT) STRICT", "INSERT INTO one VALUES ('seen')")
@@ -89,3 +89,24 @@ def test_answers_of_an_older_file_get_the_facets_that_new_ones_get(
     upgrade(database)
     found = database.execute("SELECT answered_at, survey_type, score, campaign, has_comment FROM responses")
     assert found.fetchone() == row[8:]
+
+
+def test_i21_deliveries_of_an_older_release_are_told_apart_as_before(database: sqlite3.Connection) -> None:
+    upgrade(database, UPGRADES[: UPGRADES.index(ONCE)])
+    owed = [("a", "delighted/1"), ("b", "delighted/1"), ("c", None), ("d", None)]
+    for message_id, subject in owed:
+        _owe(database, message_id, subject)
+    upgrade(database)
+    found = database.execute("SELECT message_id, subject FROM outbox ORDER BY id").fetchall()
+    assert found == owed
+    for message_id, subject in owed:
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            _owe(database, message_id, subject)
+
+
+def _owe(database: sqlite3.Connection, message_id: str, subject: str | None) -> None:
+    database.execute(
+        "INSERT INTO outbox (connection, person, kind, message_id, subject, state, created_at)"
+        " VALUES ('segment', 'p', 'submit', ?, ?, 'queued', 1)",
+        (message_id, subject),
+    )
