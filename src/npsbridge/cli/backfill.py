@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from npsbridge.app.parts import wire
 from npsbridge.cli.opening import settings_from, store_beside
-from npsbridge.cli.show import console, readable, table
+from npsbridge.cli.show import console, print_json, readable, table
 from npsbridge.clock import Clock
 from npsbridge.core.model import Response
 from npsbridge.core.pace import backoff
@@ -80,9 +80,20 @@ class Tally:
         is_scored = response.survey_type == "nps" and response.score is not None
         self.camps[response.id] = category(int(response.score)) if is_scored and response.score is not None else None
 
+    def scores(self) -> dict[str, int]:
+        """How many NPS scores each camp has."""
+        camps = Counter(self.camps.values())
+        return {"promoters": camps["promoter"], "passives": camps["passive"], "detractors": camps["detractor"]}
+
+    def nps(self) -> float | None:
+        """The NPS of what was read; None without a score."""
+        scores = self.scores()
+        scored = sum(scores.values())
+        return round(100 * (scores["promoters"] - scores["detractors"]) / scored, 1) if scored else None
+
 
 def backfill_connection(
-    env_file: Path | None, connection: str, *, since: str | None, until: str | None, dry_run: bool
+    env_file: Path | None, connection: str, *, since: str | None, until: str | None, dry_run: bool, as_json: bool
 ) -> None:
     """Read a connection's history and journal it, or only report what it holds.
 
@@ -95,7 +106,10 @@ def backfill_connection(
     history = _history_of(settings, connection, span, dry_run=dry_run)
     tally = Tally()
     asyncio.run(_backfill(settings, history, tally, dry_run=dry_run))
-    _report(tally, connection, dry_run=dry_run)
+    if as_json:
+        print_json(_document(tally, connection, dry_run=dry_run))
+    else:
+        _report(tally, connection, dry_run=dry_run)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -225,12 +239,22 @@ async def _shown(pages: AsyncIterator[Page], name: str, tally: Tally) -> AsyncIt
         progress.update(task, completed=1.0)
 
 
+def _document(tally: Tally, connection: str, *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "connection": connection,
+        "responses": len(tally.camps),
+        **tally.scores(),
+        "nps": tally.nps(),
+        "unusable": [{"reason": reason, "count": count} for reason, count in tally.bad.most_common()],
+        "journaled": not dry_run,
+    }
+
+
 def _report(tally: Tally, connection: str, *, dry_run: bool) -> None:
     out = console()
-    camps = Counter(camp for camp in tally.camps.values() if camp)
-    scored = camps.total()
-    nps = f", NPS {100 * (camps['promoter'] - camps['detractor']) / scored:.1f}" if scored else ""
-    out.print(f"{connection}: {len(tally.camps)} responses, {scored} NPS scores{nps}, {tally.bad.total()} unusable")
+    nps, scored = tally.nps(), sum(tally.scores().values())
+    said = f", NPS {nps:.1f}" if nps is not None else ""
+    out.print(f"{connection}: {len(tally.camps)} responses, {scored} NPS scores{said}, {tally.bad.total()} unusable")
     for reason, count in tally.bad.most_common():
         out.print(readable(f"  unusable: {count} x {reason}"))
     if dry_run:

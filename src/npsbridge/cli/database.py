@@ -41,7 +41,7 @@ def _show(found: Sequence[Found]) -> None:
         out.print(Text(f"{word:8}", style=style) + readable(f"{one.subject}: {one.text}"), soft_wrap=True)
 
 
-def back_up_store(env_file: Path | None, file: Path, *, force: bool) -> None:
+def back_up_store(env_file: Path | None, file: Path, *, force: bool, as_json: bool) -> None:
     """Copy the store and say where to.
 
     Raises:
@@ -51,6 +51,9 @@ def back_up_store(env_file: Path | None, file: Path, *, force: bool) -> None:
     place = _store_file(env_file)
     with _bar() as progress:
         size = backup.back_up(place, file, force=force, progress=progress)
+    if as_json:
+        print_json({"file": str(file.resolve()), "bytes": size})
+        return
     out = console()
     out.print(readable(f"{file}: {in_units(size)}, checked; it holds personal data, and no secrets"), soft_wrap=True)
 

@@ -97,6 +97,19 @@ def _in_lines(items: Iterator[Item], size: int, tally: Tally, out: Console) -> I
 # --- at the end -------------------------------------------------------------------------------------------------
 
 
+def document(settings: Settings, tally: Tally, *, dry_run: bool) -> dict[str, Any]:
+    """The same for machines; all refusals are counted, the first ones named."""
+    return {
+        "responses": tally.taken,
+        "journaled_before": tally.kept_before,
+        **{f"{camp}s": count for camp, count in tally.camps.items()},
+        "refused": tally.refused,
+        "refusals": [{"place": place, "reason": reason} for place, reason in tally.refusals],
+        "journaled": not dry_run,
+        **({"sample": sample_calls(settings, tally.sample)} if dry_run else {}),
+    }
+
+
 def report(settings: Settings, tally: Tally, *, dry_run: bool) -> None:
     """Say what became of the archive."""
     out = console()

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from npsbridge.cli.archive import Format, Item, Seen, sniff, told, unreadable
 from npsbridge.cli.csv_archive import csv_items
-from npsbridge.cli.import_report import Tally, report, watched
+from npsbridge.cli.import_report import Tally, document, report, watched
 from npsbridge.cli.json_archive import json_items
 from npsbridge.cli.opening import settings_from, store_beside_or_new
+from npsbridge.cli.show import print_json
 from npsbridge.clock import Clock
 from npsbridge.core.model import Response
 from npsbridge.core.ports import Parser
@@ -54,7 +55,7 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
     return {name.strip(): column.strip() for name, _, column in (text.partition("=") for text in texts)}
 
 
-def import_archive(env_file: Path | None, request: Request) -> int:
+def import_archive(env_file: Path | None, request: Request, *, as_json: bool = False) -> int:
     """Journal an archive, or only report on it; returns 65 when a record was refused, else 0."""
     settings = settings_from(env_file)
     platform, parse = _platform(settings, request.connection)
@@ -65,7 +66,10 @@ def import_archive(env_file: Path | None, request: Request) -> int:
         items = watched(_items(platform, request, seen), request.file, tally)
         chunks = _chunks(_Reading(parse, request.connection, seen, tally).records(items))
         asyncio.run(_keep(settings, request, chunks, tally))
-    report(settings, tally, dry_run=request.dry_run)
+    if as_json:
+        print_json(document(settings, tally, dry_run=request.dry_run))
+    else:
+        report(settings, tally, dry_run=request.dry_run)
     return DATA if tally.refused else 0
 
 

@@ -6,9 +6,11 @@ from typing import Any, Final
 import orjson
 
 from npsbridge.cli.opening import with_store
-from npsbridge.cli.show import console, details, print_json, readable, table
+from npsbridge.cli.show import console, details, listing, print_json, readable
 from npsbridge.clock import Clock
 from npsbridge.core.model import Delivery, State
+from npsbridge.core.records import AwaitedCall
+from npsbridge.core.storage import Store
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import UsageError
 
@@ -20,14 +22,28 @@ def list_deliveries(
 ) -> None:
     """Print deliveries, newest first."""
     wanted = _state(state)
-    found = with_store(env_file, lambda store: store.deliveries(state=wanted, connection=connection, limit=limit))
+    found, waiting = with_store(env_file, lambda store: _listed(store, wanted, connection, limit))
     rows = [as_document(delivery) for delivery in found]
+    if wanted is State.WAITING:
+        rows = [*map(as_waiting, waiting), *rows][:limit]
     if as_json:
         print_json(rows)
     elif rows:
-        console().print(table(None, _COLUMNS, [[row[column] for column in _COLUMNS] for row in rows]))
+        out = console()
+        out.print(listing(_COLUMNS, rows, below=("message_id", "reason"), width=out.width))
     else:
         console().print("There is no such delivery.")
+    if waiting and wanted is None and not as_json:
+        console(stderr=True).print("Calls wait for their person to be identified: --state waiting lists them.")
+
+
+async def _listed(
+    store: Store, state: State | None, connection: str | None, limit: int
+) -> tuple[list[Delivery], list[AwaitedCall]]:
+    """Deliveries, and the calls that wait for their person, which are deliveries of no number yet."""
+    deliveries = await store.deliveries(state=state, connection=connection, limit=limit)
+    is_asked_for = state in {None, State.WAITING}
+    return deliveries, await store.waiting_calls(connection=connection, limit=limit) if is_asked_for else []
 
 
 def show_delivery(env_file: Path | None, number: int, *, as_json: bool) -> None:
@@ -57,6 +73,21 @@ def as_document(delivery: Delivery) -> dict[str, Any]:
         "reason": delivery.reason,
         "next_attempt_at": None if due is None else iso_utc(Clock.at(due)),
         "created_at": iso_utc(Clock.at(delivery.created_at)),
+    }
+
+
+def as_waiting(waiting: AwaitedCall) -> dict[str, Any]:
+    """A call that waits for its person, in the words of a delivery. Nobody can retry or drop it: it has no id yet."""
+    return {
+        "id": None,
+        "connection": waiting.connection,
+        "kind": "call",
+        "state": State.WAITING.value,
+        "message_id": waiting.call.message_id,
+        "attempts": 0,
+        "reason": waiting.reason,
+        "next_attempt_at": None,
+        "created_at": iso_utc(waiting.call.timestamp),
     }
 
 

@@ -4,14 +4,14 @@ import asyncio
 from pathlib import Path
 
 from npsbridge.cli.opening import is_daemon_running, settings_from, store_beside_or_new
-from npsbridge.cli.show import console
+from npsbridge.cli.show import console, print_json
 from npsbridge.clock import Clock
 from npsbridge.engine.pausing import steer
 from npsbridge.errors import UsageError
 from npsbridge.settings import Settings
 
 
-def steer_connection(env_file: Path | None, name: str, *, is_paused: bool) -> None:
+def steer_connection(env_file: Path | None, name: str, *, is_paused: bool, as_json: bool) -> None:
     """Pause or resume a connection; a running daemon takes notice within two seconds.
 
     Raises:
@@ -21,7 +21,11 @@ def steer_connection(env_file: Path | None, name: str, *, is_paused: bool) -> No
     if name not in settings.connections:
         raise UsageError(f"there is no connection {name}; configured: {', '.join(settings.connections) or 'none'}")
     has_changed = asyncio.run(_steer(settings, name, is_paused=is_paused))
-    _tell(settings, name, is_paused=is_paused, has_changed=has_changed)
+    if as_json:
+        daemon = {"running": is_daemon_running(settings)}
+        print_json({"connection": name, "paused": is_paused, "changed": has_changed, "daemon": daemon})
+    else:
+        _tell(settings, name, is_paused=is_paused, has_changed=has_changed)
 
 
 async def _steer(settings: Settings, name: str, *, is_paused: bool) -> bool:

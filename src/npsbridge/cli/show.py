@@ -9,12 +9,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
-from rich.console import Console
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 _UNBROKEN: Final = 10_000
 """Columns of a pipe or a file, where a line stays a line so that `grep` finds it."""
+
+_MEASURE: Final = Console(width=_UNBROKEN)
+"""Only asked how wide things are."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -38,6 +44,33 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[Any
     for row in rows:
         made.add_row(*(readable(cell) for cell in row))
     return made
+
+
+def listing(
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    below: Sequence[str],
+    width: int,
+    title: str | None = None,
+) -> RenderableType:
+    """A table; where it is wider than the terminal, the long columns, named in `below`, go under their row."""
+    made = table(title, columns, [[row.get(column) for column in columns] for row in rows])
+    if Measurement.get(_MEASURE, _MEASURE.options, made).maximum <= width:
+        return made
+    short = [column for column in columns if column not in below]
+    cells = [short, *([readable(row.get(column)).plain for column in short] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    heading, *lines = (Text("  ".join(map(set_cell_size, line, widths)).rstrip()) for line in cells)
+    heading.stylize("bold")
+    parts: list[RenderableType] = [heading] if title is None else [Text(title, style="bold"), heading]
+    for line, row in zip(lines, rows, strict=True):
+        parts += [line, *(_under(column, row[column]) for column in below if row.get(column) is not None)]
+    return Group(*parts)
+
+
+def _under(column: str, value: object) -> RenderableType:
+    return Padding(Text(f"{column} ", style="dim") + readable(value), (0, 0, 0, 2))
 
 
 def details(facts: Mapping[str, Any]) -> Table:

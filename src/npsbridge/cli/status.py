@@ -2,15 +2,18 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Group, RenderableType
-from rich.live import Live
+import aiohttp
+from rich.console import Group
 
 from npsbridge.cli.opening import is_daemon_running, settings_from, store_beside
-from npsbridge.cli.show import console, print_json, readable, table
+from npsbridge.cli.show import console, print_json
+from npsbridge.cli.status_view import one_line, page, view
+from npsbridge.cli.watching import watch_live
 from npsbridge.clock import Clock
 from npsbridge.core.records import Health
 from npsbridge.core.storage import Store
@@ -18,6 +21,8 @@ from npsbridge.core.times import iso_utc
 from npsbridge.settings import Settings
 
 _REFRESH_SECONDS: Final = 2.0
+_ADMIN_PATIENCE: Final = 1.0
+"""Seconds."""
 
 
 def show_status(env_file: Path | None, *, as_json: bool, watch: bool) -> None:
@@ -36,36 +41,37 @@ async def _show(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        console().print(_page(found))
+        console().print(page(found))
 
 
 async def _watch(settings: Settings, *, as_json: bool) -> None:
+    out = console()
     async with store_beside(settings) as store:
-        out = console()
-        if as_json or not out.is_terminal:
-            while True:
-                _print_on(await snapshot(settings, store), as_json=as_json)
-                await asyncio.sleep(_REFRESH_SECONDS)
-        with Live(console=out, auto_refresh=False, screen=True) as live:
-            while True:
-                live.update(_page(await snapshot(settings, store)), refresh=True)
-                await asyncio.sleep(_REFRESH_SECONDS)
+        if out.is_terminal and not as_json:
 
+            async def draw() -> Callable[[], Group]:
+                found = await snapshot(settings, store)
+                return lambda: view(found, now=Clock().now(), width=out.width, height=out.height)
 
-def _print_on(found: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found, on_one_line=True)
-    else:
-        console().print(_page(found))
-    sys.stdout.flush()
+            await watch_live(draw, out, every=_REFRESH_SECONDS)
+            return
+        while True:
+            found = await snapshot(settings, store)
+            if as_json:
+                print_json(found, on_one_line=True)
+            else:
+                print(one_line(found, Clock().now()))
+            sys.stdout.flush()
+            await asyncio.sleep(_REFRESH_SECONDS)
 
 
 async def snapshot(settings: Settings, store: Store) -> dict[str, Any]:
     """Everything `status` shows, as one JSON document."""
-    ledger = await store.ledger()
+    ledger, is_running = await store.ledger(), is_daemon_running(settings)
+    progress = await _progress(settings) if is_running else {}
     return {
-        "daemon": {"running": is_daemon_running(settings)},
-        "connections": [_connection(line) for line in await store.health()],
+        "daemon": {"running": is_running},
+        "connections": [_connection(line, progress) for line in await store.health()],
         "ledger": {entry: getattr(ledger, entry) for entry in (*ledger.__struct_fields__, "imbalance")},
         "deliveries": [
             {"connection": connection, "state": state.value, "count": count}
@@ -74,32 +80,26 @@ async def snapshot(settings: Settings, store: Store) -> dict[str, Any]:
     }
 
 
-def _connection(line: Health) -> dict[str, Any]:
+async def _progress(settings: Settings) -> dict[str, float]:
+    """How far histories have been read, which only the daemon knows; nothing where it cannot be asked."""
+    if settings.admin_listen.port == 0:
+        return {}
+    try:
+        patience = aiohttp.ClientTimeout(total=_ADMIN_PATIENCE)
+        url = f"http://{settings.admin_listen}/healthz"
+        async with aiohttp.ClientSession(timeout=patience) as session, session.get(url) as answer:
+            checks = (await answer.json())["checks"]
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
+        return {}
+    return {name: check["progress"] for name, check in checks.items() if "progress" in check}
+
+
+def _connection(line: Health, progress: Mapping[str, float]) -> dict[str, Any]:
     return {
         "connection": line.connection,
         "direction": line.direction,
         "state": line.state,
         "since": iso_utc(Clock.at(line.since)),
         "reason": line.reason,
+        "progress": progress.get(f"{line.connection}:{line.direction}"),
     }
-
-
-def _page(found: dict[str, Any]) -> Group:
-    """The status for people; a stopped daemon's states are shown as what they are, past."""
-    is_running = found["daemon"]["running"]
-    daemon = "The daemon is running." if is_running else "No daemon is running; this is how the last one left it."
-    connections = [
-        (f"{one['connection']}:{one['direction']}", one["state"].replace("_", " "), one["since"], one["reason"])
-        for one in found["connections"]
-    ]
-    queues = [(one["connection"], one["state"], one["count"]) for one in found["deliveries"]]
-    parts: list[RenderableType] = [
-        daemon,
-        "",
-        table("Connections", ["connection", "state", "since", "reason"], connections),
-        "",
-        table("Ledger", ["entry", "count"], list(found["ledger"].items())),
-    ]
-    if queues:
-        parts += ["", table("Deliveries not finished", ["connection", "state", "count"], queues)]
-    return Group(*(readable(part) if isinstance(part, str) else part for part in parts))

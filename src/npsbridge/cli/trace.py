@@ -6,14 +6,15 @@ from typing import Any, Final
 import msgspec
 
 from npsbridge.cli.opening import with_store
-from npsbridge.cli.outbox import as_document
-from npsbridge.cli.show import console, print_json, table
+from npsbridge.cli.outbox import as_document, as_waiting
+from npsbridge.cli.show import console, listing, print_json
 from npsbridge.clock import Clock
 from npsbridge.core.records import JournalEntry, RememberedResponse, Trace
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import UsageError
 
 _SHOWN_OF_RESPONSES: Final = ("connection", "id", "revision", "score", "comment", "created_at")
+_LONG: Final = ("message_id", "comment", "reason", "next_attempt_at", "expires_at")
 
 
 def show_trace(env_file: Path | None, key: str, *, as_json: bool) -> None:
@@ -38,6 +39,9 @@ def _document(found: Trace) -> dict[str, list[dict[str, Any]]]:
         "arrivals": [_arrival(entry) for entry in found.entries],
         "responses": [_response(remembered) for remembered in found.responses],
         "deliveries": [as_document(delivery) for delivery in found.deliveries],
+        "waiting": [
+            as_waiting(waiting) | {"expires_at": iso_utc(Clock.at(waiting.expires_at))} for waiting in found.awaited
+        ],
     }
 
 
@@ -59,10 +63,12 @@ def _response(remembered: RememberedResponse) -> dict[str, Any]:
 
 def _print(document: dict[str, list[dict[str, Any]]]) -> None:
     out = console()
-    for title, rows in document.items():
+    for name, rows in document.items():
+        title = name.capitalize()
         if rows:
-            columns = list(rows[0]) if title != "responses" else list(_SHOWN_OF_RESPONSES)
-            out.print(table(title.capitalize(), columns, [[row.get(column) for column in columns] for row in rows]))
-        else:
-            out.print(f"{title.capitalize()}: none any more; see NPSBRIDGE_RETENTION__*")
-        out.print()
+            columns = _SHOWN_OF_RESPONSES if name == "responses" else list(rows[0])
+            out.print(listing(columns, rows, below=_LONG, width=out.width, title=title))
+            out.print()
+        elif name != "waiting" and not document["waiting"]:
+            out.print(f"{title}: none any more; see NPSBRIDGE_RETENTION__*")
+            out.print()

@@ -6,14 +6,27 @@ from typing import Annotated, Literal
 import typer
 
 from npsbridge import __version__
+from npsbridge.cli.completing import connections, connections_and_platforms
 from npsbridge.cli.ending import Verbs
+from npsbridge.cli.options import (
+    DROPPED,
+    LISTED,
+    RETRIED,
+    ConnectionName,
+    Deliveries,
+    EnvFile,
+    Json,
+    Moment,
+    NoEnvFile,
+    OnlyConnection,
+    Yes,
+)
 
 app = typer.Typer(
     name="npsbridge",
     cls=Verbs,
     help="Syncs both ways between Segment and NPS survey platforms, durably. First time here? `npsbridge demo`.",
     invoke_without_command=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -24,16 +37,6 @@ outbox = typer.Typer(
 app.add_typer(outbox, name="outbox")
 db = typer.Typer(help="Look the store over, and copy it, also while the daemon runs.", invoke_without_command=True)
 app.add_typer(db, name="db")
-
-EnvFile = Annotated[Path | None, typer.Option("--env-file", help="File of NPSBRIDGE_* settings.", metavar="FILE")]
-NoEnvFile = Annotated[
-    Path | None,
-    typer.Option("--env-file", help="Taken as everywhere, but not read: no setting matters here.", metavar="FILE"),
-]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Deliveries = Annotated[list[int] | None, typer.Argument(help="Ids, from `outbox list`.", metavar="[ID]...")]
-Moment = typer.Option(metavar="ISO-DATE", help="An ISO 8601 date or time; UTC unless it says otherwise.")
 
 
 @app.callback()
@@ -101,7 +104,7 @@ def status(
     env_file: EnvFile = None,
     *,
     json: Json = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep showing it; q or Ctrl-C ends that.")] = False,
 ) -> None:
     """Show whether the daemon runs, every connection, the ledger and the queues."""
     from npsbridge.cli.status import show_status
@@ -111,12 +114,13 @@ def status(
 
 @app.command()
 def backfill(
-    connection: Annotated[str, typer.Argument(help="Name of a connection, such as delighted.")],
+    connection: ConnectionName,
     env_file: EnvFile = None,
     *,
     since: Annotated[str | None, Moment] = None,
     until: Annotated[str | None, Moment] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and report; keep and send nothing.")] = False,
+    json: Json = False,
 ) -> None:
     """Read a platform's history (again); what is known already is recognised and not sent twice.
 
@@ -124,7 +128,7 @@ def backfill(
     """
     from npsbridge.cli.backfill import backfill_connection
 
-    backfill_connection(env_file, connection, since=since, until=until, dry_run=dry_run)
+    backfill_connection(env_file, connection, since=since, until=until, dry_run=dry_run, as_json=json)
 
 
 @app.command("import")
@@ -132,7 +136,13 @@ def import_(
     file: Annotated[Path, typer.Argument(help="JSON, JSON Lines or CSV.", metavar="FILE")],
     env_file: EnvFile = None,
     *,
-    connection: Annotated[str, typer.Option(help="Whose answers these are; a platform's name needs no settings.")],
+    connection: Annotated[
+        str,
+        typer.Option(
+            help="Whose answers these are; a platform's name needs no settings.",
+            autocompletion=connections_and_platforms,
+        ),
+    ],
     kind: Annotated[Literal["api-json", "csv"] | None, typer.Option("--format", help="Guessed if left out.")] = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", metavar="FIELD=COLUMN", help="CSV: which column holds a field.")
@@ -141,6 +151,7 @@ def import_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Report and show a sample; keep and send nothing.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Take in an exported history as if it had been polled; what is known already is not sent twice."""
     from npsbridge.cli.importing import Request, import_archive, pairs
@@ -153,7 +164,7 @@ def import_(
         date_format=date_format,
         dry_run=dry_run,
     )
-    raise typer.Exit(import_archive(env_file, request))
+    raise typer.Exit(import_archive(env_file, request, as_json=json))
 
 
 @app.command()
@@ -173,8 +184,15 @@ def trace(
 def outbox_list(
     env_file: EnvFile = None,
     *,
-    state: Annotated[str | None, typer.Option(help="queued, waiting, held, dead or delivered.")] = None,
-    connection: Annotated[str | None, typer.Option(help="Only this connection.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            help="queued, waiting (also calls that wait for their person), inflight, held, dead, delivered, filtered "
+            "or expired.",
+            autocompletion=LISTED,
+        ),
+    ] = None,
+    connection: OnlyConnection = None,
     limit: Annotated[int, typer.Option(help="At most so many, newest first.", min=1)] = 100,
     json: Json = False,
 ) -> None:
@@ -202,8 +220,8 @@ def outbox_retry(
     deliveries: Deliveries = None,
     env_file: EnvFile = None,
     *,
-    state: Annotated[str | None, typer.Option(help="Only dead, or only held.")] = None,
-    connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only dead, or only held.", autocompletion=RETRIED)] = None,
+    connection: OnlyConnection = None,
     json: Json = False,
 ) -> None:
     """Have dead deliveries sent again, and dead records routed again; all of them unless told which.
@@ -221,8 +239,10 @@ def outbox_drop(
     deliveries: Deliveries = None,
     env_file: EnvFile = None,
     *,
-    state: Annotated[str | None, typer.Option(help="Only queued, waiting, held or dead.")] = None,
-    connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only queued, waiting, held or dead.", autocompletion=DROPPED)
+    ] = None,
+    connection: OnlyConnection = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -250,24 +270,28 @@ def outbox_confirm(
 
 @app.command()
 def pause(
-    name: Annotated[str, typer.Argument(help="Name of a connection, such as delighted.")],
+    name: ConnectionName,
     env_file: EnvFile = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Let a connection rest, in both directions, until it is resumed; nothing is lost meanwhile."""
     from npsbridge.cli.pausing import steer_connection
 
-    steer_connection(env_file, name, is_paused=True)
+    steer_connection(env_file, name, is_paused=True, as_json=json)
 
 
 @app.command()
 def resume(
-    name: Annotated[str, typer.Argument(help="Name of a paused connection.")],
+    name: ConnectionName,
     env_file: EnvFile = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Let a paused connection go on where it was."""
     from npsbridge.cli.pausing import steer_connection
 
-    steer_connection(env_file, name, is_paused=False)
+    steer_connection(env_file, name, is_paused=False, as_json=json)
 
 
 @app.command("replay")
@@ -279,7 +303,9 @@ def replay_(
         typer.Option(metavar="TIME", help="An ISO 8601 date or time (UTC unless it says so), or 6h for so long ago."),
     ],
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Likewise; now if left out.")] = None,
-    to: Annotated[str | None, typer.Option(metavar="NAME", help="Only to this connection.")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only to this connection.", autocompletion=connections)
+    ] = None,
     surveys: Annotated[bool, typer.Option("--surveys", help="Also survey people again; needs --to.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; change nothing.")] = False,
     yes: Yes = False,
@@ -336,6 +362,7 @@ def db_backup(
     env_file: EnvFile = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    json: Json = False,
 ) -> None:
     """Copy the store into one file, whole and checked, also while the daemon runs.
 
@@ -348,7 +375,7 @@ def db_backup(
     """
     from npsbridge.cli.database import back_up_store
 
-    back_up_store(env_file, file, force=force)
+    back_up_store(env_file, file, force=force, as_json=json)
 
 
 @app.command()

@@ -225,6 +225,8 @@ class Trace(Record, frozen=True, kw_only=True):
     entries: list[JournalEntry]
     responses: list[RememberedResponse]
     deliveries: list[Delivery]
+    awaited: list[AwaitedCall] = msgspec.field(default_factory=list)
+    """Calls that wait for their person to be identified; each becomes deliveries, or expires."""
 
 
 class Forgotten(Record, frozen=True, kw_only=True):

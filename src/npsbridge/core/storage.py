@@ -209,6 +209,9 @@ class Store(Protocol):
     async def delivery(self, number: int) -> Delivery | None:
         """One delivery by its id."""
 
+    async def waiting_calls(self, *, connection: str | None = None, limit: int = 100) -> list[AwaitedCall]:
+        """What waits for its person to be identified, newest first; the depths do not count it, the ledger does."""
+
     async def trace(self, key: str) -> Trace:
         """Everything about a messageId, a response id, or an email."""
 

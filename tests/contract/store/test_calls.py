@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from contract.store.examples import NOON, START, Wall, planned, route
 from npsbridge.clock import Clock
 from npsbridge.core.calls import Call, CallType
@@ -142,3 +144,24 @@ async def test_what_vendors_were_told_of_somebody_is_traced_by_email_and_user_id
     await route(store, people=known, deliveries=(planned("m1:identify", "person:1", "delighted"),), fanned_out=1)
     for key in ("Ann@Example.org", "u1"):
         assert [one.message_id for one in (await store.trace(key)).deliveries] == ["m1:identify"]
+
+
+async def test_calls_that_wait_are_listed_newest_first_and_by_connection(store: Store) -> None:
+    await route(store, awaited=(waiting("m1"), waiting("m2"), waiting("m1", connection="promoter")), fanned_out=1)
+    assert [one.key for one in await store.waiting_calls(limit=2)] == [("promoter", "m1"), ("delighted", "m2")]
+    assert [one.key for one in await store.waiting_calls(connection="delighted")] == [
+        ("delighted", "m2"),
+        ("delighted", "m1"),
+    ]
+
+
+@pytest.mark.parametrize("key", ["m1", "u1", "Ann@Example.com"])
+async def test_a_call_that_waits_is_traced_by_its_message_id_and_by_whom_it_waits_for(store: Store, key: str) -> None:
+    ann = Person(key="person:1", user_id="u1", email="ann@example.com")
+    owners = {PersonId(IdKind.USER, "u1"): "person:1", PersonId(IdKind.USER, "u2"): "person:2"}
+    owners[PersonId(IdKind.EMAIL, "ann@example.com")] = "person:1"
+    other = Person(key="person:2", user_id="u2")
+    known = PeopleChange(persons=(ann, other), owners=owners, next_number=3)
+    await route(store, people=known, awaited=(waiting("m1"), waiting("m2", person="person:2")), fanned_out=1)
+    assert (await store.trace(key)).awaited == [waiting("m1")]
+    assert (await store.trace("nobody")).awaited == []

@@ -65,6 +65,20 @@ async def test_a_dry_run_reports_and_keeps_nothing(backfill: Backfill, tmp_path:
     assert not has_store(tmp_path)
 
 
+async def test_the_report_can_be_json(backfill: Backfill) -> None:
+    ended = await backfill("delighted", "--dry-run", "--json")
+    assert json.loads(ended.out) == {
+        "connection": "delighted",
+        "responses": 4,
+        "promoters": 2,
+        "passives": 1,
+        "detractors": 1,
+        "nps": 25.0,
+        "unusable": [],
+        "journaled": False,
+    }
+
+
 async def test_in_a_pipe_there_is_no_progress_bar(backfill: Backfill) -> None:
     ended = await backfill("delighted", "--dry-run")
     assert ended.err == ""

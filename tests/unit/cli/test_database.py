@@ -100,6 +100,12 @@ def test_the_worst_finding_decides_the_exit_code(codes: list[int], wanted: int) 
 # --- db backup --------------------------------------------------------------------------------------------------
 
 
+def test_a_backup_can_be_told_as_json(npsbridge: Command, path: Path) -> None:
+    copy = path.with_name("copy.db")
+    made = json.loads(npsbridge("db", "backup", str(copy), "--json").out)
+    assert made == {"file": str(copy), "bytes": copy.stat().st_size}
+
+
 def test_a_backup_is_made_beside_a_daemon_and_says_what_is_in_it(npsbridge: Command, path: Path) -> None:
     with held_alone(path):
         made = npsbridge("db", "backup", "copy.db")

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import typer
 
 from npsbridge.cli.ending import Verbs, run_to_exit
+from npsbridge.cli.verbs import app
 from npsbridge.errors import ListenError, StoreLocked
 from npsbridge.telemetry import register_secrets
 from unit.cli.commands import Ended, command, own_environment
@@ -78,9 +80,28 @@ async def test_the_module_is_the_command() -> None:
     assert (shown.code, shown.out.split()[0]) == (0, "npsbridge")
 
 
-@pytest.mark.parametrize("verb", ["run", "demo", "check", "status", "backfill", "trace", "sandbox", "schema"])
-def test_every_verb_takes_an_env_file(npsbridge: Command, verb: str) -> None:
-    assert "--env-file FILE" in npsbridge(verb, "--help").out
+def verbs(found: Any = None, *path: str) -> Iterator[tuple[str, ...]]:
+    """Every verb there is, such as `outbox list`."""
+    found = found or typer.main.get_command(app)
+    if not hasattr(found, "commands"):
+        yield path
+        return
+    for name, inner in found.commands.items():
+        yield from verbs(inner, *path, name)
+
+
+STAYS_UP = {("run",), ("demo",), ("sandbox",)}
+
+
+@pytest.mark.parametrize("verb", list(verbs()), ids=" ".join)
+def test_every_verb_takes_an_env_file(npsbridge: Command, verb: tuple[str, ...]) -> None:
+    assert "--env-file FILE" in npsbridge(*verb, "--help").out
+
+
+@pytest.mark.parametrize("verb", sorted({*verbs()} - STAYS_UP - {("schema",)}), ids=" ".join)
+def test_every_verb_that_tells_something_tells_it_as_json(npsbridge: Command, verb: tuple[str, ...]) -> None:
+    """`schema` is JSON anyway; what stays up has a log."""
+    assert "--json" in npsbridge(*verb, "--help").out
 
 
 # --- errors -----------------------------------------------------------------------------------------------------

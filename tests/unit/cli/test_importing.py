@@ -53,6 +53,21 @@ def test_usable_lines_are_journaled_and_the_others_named(npsbridge: Npsbridge, a
     assert [record["id"] for record in records(tmp_path)] == ["1", "3"]
 
 
+def test_the_report_can_be_json(npsbridge: Npsbridge, archive: Path) -> None:
+    ended = npsbridge("import", str(archive), "--connection", "delighted", "--json")
+    assert ended.code == 65
+    assert json.loads(ended.out) == {
+        "responses": 2,
+        "journaled_before": 0,
+        "promoters": 1,
+        "passives": 0,
+        "detractors": 1,
+        "refused": 1,
+        "refusals": [{"place": "line 3", "reason": "/score: is missing"}],
+        "journaled": True,
+    }
+
+
 def test_a_dry_run_keeps_nothing_and_shows_what_would_be_emitted(
     npsbridge: Npsbridge, archive: Path, tmp_path: Path
 ) -> None:

@@ -1,11 +1,17 @@
 """What `outbox` shows of deliveries."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from contract.store.examples import NOON, START, route
+from npsbridge.clock import Clock
+from npsbridge.core.calls import Call, CallType
+from npsbridge.core.records import AwaitedCall
+from npsbridge.store import open_store
 from unit.cli.commands import Ended
 
 Command = Callable[..., Ended]
@@ -63,3 +69,52 @@ def test_an_unreadable_record_is_shown_as_it_came(npsbridge: Command) -> None:
 def test_a_delivery_that_does_not_exist_is_a_mistake(npsbridge: Command) -> None:
     refused = npsbridge("outbox", "show", "999")
     assert (refused.code, refused.err) == (64, "npsbridge: there is no delivery 999\n")
+
+
+def await_a_call(url: str) -> None:
+    """Let a call wait for its person, beside what is in the store."""
+
+    async def wait() -> None:
+        call = Call(type=CallType.TRACK, message_id="m-1", user_id="u1", event="Order Completed", timestamp=NOON)
+        waiting = AwaitedCall(
+            connection="delighted", person="person:1", call=call, reason="no email is known", expires_at=START
+        )
+        async with open_store(url, clock=Clock(), exclusive=False) as opened:
+            await route(opened, awaited=(waiting,), fanned_out=1)
+
+    asyncio.run(wait())
+
+
+def test_a_call_that_waits_for_its_person_is_listed_in_the_words_of_a_delivery(npsbridge: Command, store: str) -> None:
+    await_a_call(store)
+    (row,) = listed(npsbridge, "--state", "waiting")
+    assert list(row) == FIELDS
+    assert row == {
+        "id": None,
+        "connection": "delighted",
+        "kind": "call",
+        "state": "waiting",
+        "message_id": "m-1",
+        "attempts": 0,
+        "reason": "no email is known",
+        "next_attempt_at": None,
+        "created_at": "2026-03-01T12:00:00.000Z",
+    }
+
+
+def test_a_list_of_everything_has_only_what_has_an_id_and_says_that_calls_wait(npsbridge: Command, store: str) -> None:
+    await_a_call(store)
+    assert None not in [row["id"] for row in listed(npsbridge)]
+    assert "--state waiting lists them" in npsbridge("outbox", "list").err
+    assert npsbridge("outbox", "list", "--connection", "segment").err == ""
+
+
+def test_a_trace_tells_of_a_call_that_waits_and_until_when(npsbridge: Command, store: str) -> None:
+    await_a_call(store)
+    found = json.loads(npsbridge("trace", "m-1", "--json").out)
+    assert [(one["reason"], one["expires_at"]) for one in found["waiting"]] == [
+        ("no email is known", "2026-03-01T12:00:00.000Z")
+    ]
+    shown = npsbridge("trace", "m-1").out
+    assert "no email is known" in shown
+    assert "RETENTION" not in shown

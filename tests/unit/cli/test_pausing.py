@@ -97,3 +97,9 @@ def test_a_connection_can_be_paused_before_the_first_start(
     monkeypatch.setenv("NPSBRIDGE_STORE_URL", sqlite_url(tmp_path / "new"))
     assert npsbridge("pause", "segment").code == 0
     assert paused(sqlite_url(tmp_path / "new")) == {"segment"}
+
+
+def test_as_json_it_says_what_holds_from_now_on_and_whether_that_is_news(npsbridge: Command) -> None:
+    said = [json.loads(npsbridge("pause", "segment", "--json").out) for _ in range(2)]
+    assert said[0] == {"connection": "segment", "paused": True, "changed": True, "daemon": {"running": False}}
+    assert said[1] == said[0] | {"changed": False}

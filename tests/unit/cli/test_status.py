@@ -36,6 +36,7 @@ def test_connections_are_shown_as_they_were_noted_last(npsbridge: Command) -> No
             "state": "retrying",
             "since": "1970-01-01T00:00:00.000Z",
             "reason": None,
+            "progress": None,
         }
     ]
 

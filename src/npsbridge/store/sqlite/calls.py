@@ -12,6 +12,7 @@ import msgspec
 
 from npsbridge.core.calls import Call
 from npsbridge.core.forward import IDENTIFY
+from npsbridge.core.keys import normalised_email
 from npsbridge.core.records import AwaitedCall, Routing
 from npsbridge.store.sqlite.reader import Reader
 
@@ -19,6 +20,13 @@ SEEN: Final = "SELECT digest FROM seen WHERE digest IN (:many)"
 SAID: Final = "SELECT connection, person, fingerprint FROM said WHERE person IN (:many)"
 _AWAITED: Final = "SELECT connection, person, reason, expires_at, call FROM awaited"
 AWAITED: Final = f"{_AWAITED} WHERE person IN (:many) ORDER BY id"
+NEWEST_AWAITED: Final = f"{_AWAITED} ORDER BY id DESC LIMIT :limit"
+NEWEST_AWAITED_ONLY: Final = f"{_AWAITED} WHERE connection = :connection ORDER BY id DESC LIMIT :limit"
+TRACED_AWAITED: Final = f"""
+    {_AWAITED} WHERE message_id = :key OR person IN (
+        SELECT 'person:' || number FROM person_ids WHERE (kind = 'email' OR kind = 'user_id') AND value = :id
+    ) ORDER BY id
+"""  # noqa: S608 - put together from constants
 EXPIRED: Final = f"{_AWAITED} INDEXED BY awaited_expiry WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?"
 NEXT_EXPIRY: Final = "SELECT min(expires_at) FROM awaited"
 
@@ -74,6 +82,18 @@ async def said(reader: Reader, persons: Collection[str]) -> dict[tuple[str, str]
 async def awaited(reader: Reader, persons: Collection[str]) -> list[AwaitedCall]:
     """What waits for these persons."""
     return [_awaited(row) for row in await reader.rows_of(AWAITED, persons)]
+
+
+async def newest_awaited(reader: Reader, connection: str | None, limit: int) -> list[AwaitedCall]:
+    """What waits for its person, newest first."""
+    statement = NEWEST_AWAITED if connection is None else NEWEST_AWAITED_ONLY
+    return [_awaited(row) for row in await reader.rows(statement, {"connection": connection, "limit": limit})]
+
+
+async def traced(reader: Reader, key: str) -> list[AwaitedCall]:
+    """What waits under a messageId, or for whom an email or a userId names."""
+    wish = {"key": key, "id": normalised_email(key) or key}
+    return [_awaited(row) for row in await reader.rows(TRACED_AWAITED, wish)]
 
 
 async def expired(reader: Reader, now: int, limit: int) -> list[AwaitedCall]:

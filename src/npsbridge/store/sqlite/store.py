@@ -269,6 +269,10 @@ class SqliteStore:
         row = await self._view.first(sql.DELIVERY, (number,))
         return rows.delivery(row) if row else None
 
+    async def waiting_calls(self, *, connection: str | None = None, limit: int = 100) -> list[AwaitedCall]:
+        """What waits for its person to be identified, newest first."""
+        return await calls.newest_awaited(self._view, connection, limit)
+
     async def trace(self, key: str) -> Trace:
         """Everything about a messageId, a response id, or an email; entries as long as the journal keeps them."""
         responses = await self._traced_responses(key)
@@ -280,7 +284,10 @@ class SqliteStore:
             found += await self._view.rows(sql.DELIVERIES_OF_PERSON, (normalised_email(key) or key,))
         deliveries = [rows.delivery(row) for row in found]
         return Trace(
-            entries=await self._traced_entries(responses, deliveries), responses=responses, deliveries=deliveries
+            entries=await self._traced_entries(responses, deliveries),
+            responses=responses,
+            deliveries=deliveries,
+            awaited=await calls.traced(self._view, key),
         )
 
     async def _traced_responses(self, key: str) -> list[RememberedResponse]:
