@@ -113,7 +113,7 @@ def known_options(words: list[str]) -> set[str]:
     found = typer.main.get_command(app)
     for word in words:
         subcommands = getattr(found, "commands", {})
-        if not subcommands:
+        if not subcommands or word.startswith("-"):
             break
         assert word in subcommands, f"npsbridge {' '.join(words)}"
         found = subcommands[word]
