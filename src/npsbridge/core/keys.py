@@ -17,6 +17,8 @@ MESSAGE_ID_LIMIT: Final = 64
 
 _PREFIX: Final = "nps-"
 _DIGEST_CHARACTERS: Final = 40
+_REMEMBERED: Final = 1024
+"""What is worked out of an email is remembered for so many: one run asks for each of its own about ten times."""
 _SAID_ONCE: Final = frozenset({Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED, Kind.VIEWED})
 
 
@@ -34,19 +36,33 @@ def well_formed(text: str) -> str:
     return text
 
 
-def _digest(*parts: str) -> str:
-    """SHA-256 over the parts, each preceded by its length, so that no two lists of parts read the same."""
-    fingerprint = hashlib.sha256()
-    for part in parts:
-        raw = well_formed(part).encode()
-        fingerprint.update(b"%d:%b," % (len(raw), raw))
-    return fingerprint.hexdigest()
+def _framed(*parts: str) -> bytes:
+    """The parts, each preceded by its length, so that no two lists of parts read the same."""
+    return b"".join([b"%d:%b," % (len(raw), raw) for raw in map(_raw, parts)])
+
+
+def _raw(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return well_formed(text).encode()
 
 
 @lru_cache(maxsize=64)
 def write_key_fingerprint(write_key: str) -> str:
     """What stands for a write key wherever the key itself must not appear: 64 hexadecimal digits."""
-    return _digest("npsbridge", "write-key", write_key)
+    return hashlib.sha256(_framed("npsbridge", "write-key", write_key)).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _begun(write_key: str, platform: str, connection: str) -> "hashlib._Hash":
+    """The digest of all messageIds of a connection as far as they are the same; to be copied."""
+    return hashlib.sha256(_framed("npsbridge", "message", write_key_fingerprint(write_key), platform, connection))
+
+
+@lru_cache(maxsize=64)
+def _ending(kind: Kind, revision: int) -> bytes:
+    return _framed(kind.value, str(revision))
 
 
 def message_id(  # noqa: PLR0917 -- the parts in the order in which contract and golden file list them
@@ -63,19 +79,12 @@ def message_id(  # noqa: PLR0917 -- the parts in the order in which contract and
     if revision < 1:
         raise ValueError(f"revision {revision} has no messageId; revisions start at 1")
     counted = 1 if said_once(kind) else revision
-    digest = _digest(
-        "npsbridge",
-        "message",
-        write_key_fingerprint(write_key),
-        platform,
-        connection,
-        response_id,
-        kind.value,
-        str(counted),
-    )
-    return _PREFIX + digest[:_DIGEST_CHARACTERS]
+    digest = _begun(write_key, platform, connection).copy()
+    digest.update(_framed(response_id) + _ending(kind, counted))
+    return _PREFIX + digest.hexdigest()[:_DIGEST_CHARACTERS]
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def normalised_email(email: str | None) -> str | None:
     """The email as it is compared, stored and sent: without surrounding space, in lower case; None when it is none.
 
@@ -96,7 +105,9 @@ _ZEROS_AND_DASHES: Final = re.compile(r"[0-]*")
 
 def real_id(value: str | None) -> str | None:
     """The id as it is, or None when it stands for nobody: empty, blank, `null`, `-1`, zeros and dashes, ..."""
-    bare = (value or "").strip().lower()
+    if value is None:
+        return None
+    bare = value.strip().lower()
     return None if bare in _NO_IDS or _ZEROS_AND_DASHES.fullmatch(bare) else value
 
 
@@ -115,4 +126,9 @@ def person_uuid(
         name = f"npsbridge:{platform}:{connection}:person:{person_id}"
     else:
         name = f"npsbridge:{platform}:{connection}:response:{response_id}"
+    return _uuid(name)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _uuid(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, well_formed(name)))

@@ -12,8 +12,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all records: frozen, slotted, keyword-only, JSON in and out."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of all records: frozen, slotted, keyword-only, JSON in and out.
+
+    A frozen record holds only what was there before it, so it is never part of a cycle, and the collector need not
+    look at it; there are tens of thousands of them under way.
+    """
 
 
 class Campaign(Record, frozen=True, kw_only=True):

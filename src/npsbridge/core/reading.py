@@ -165,7 +165,8 @@ def _mend(escape: re.Match[bytes]) -> bytes:
 def _bad(error: Exception) -> BadRecord:
     if isinstance(error, RecursionError):
         return BadRecord("", "is nested too deeply")
-    if isinstance(error, UnicodeDecodeError):
+    # msgspec says so in a DecodeError of its own since 0.23.
+    if isinstance(error, UnicodeDecodeError) or "invalid UTF-8" in str(error):
         return BadRecord("", "is not UTF-8")
     words = str(error)
     place = _AT.search(words)

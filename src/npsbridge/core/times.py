@@ -22,7 +22,8 @@ def iso_utc(moment: datetime) -> str:
     Raises:
         ValueError: the moment has no zone.
     """
-    return _aware(moment).astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    in_utc = moment if moment.tzinfo is UTC else _aware(moment).astimezone(UTC)
+    return in_utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def milliseconds(moment: datetime) -> int:

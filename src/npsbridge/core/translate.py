@@ -5,7 +5,10 @@ HTTP; the caller adds the messageId.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
+from itertools import compress
 from typing import Any, Final, Literal
 
 import orjson
@@ -31,6 +34,9 @@ EVENT_NAMES: Final[Mapping[Kind, str]] = {
     Kind.VIEWED: "Viewed NPS Survey",
 }
 
+ONCE: Final = (Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED, Kind.VIEWED)
+"""What is said once in the life of a response, in this order."""
+
 DELIGHTED_SOURCE: Final = "delighted_source"
 """The vocabulary of EVENTS__ALSO that speaks as Delighted's own Segment source did."""
 
@@ -55,30 +61,18 @@ def milestones(response: Response, previous: RememberedResponse | None = None) -
     To be remembered with an emitted revision, whether or not their events are switched on: switching one on later
     must not tell history again.
     """
-    before = _already_said(previous)
-    reached = {
-        Kind.ANSWERED: _is_answered,
-        Kind.COMPLETED: _is_completed,
-        Kind.CLOSED: _is_closed,
-        Kind.VIEWED: _is_viewed,
-    }
-    return tuple(kind for kind, has_reached in reached.items() if kind in before or has_reached(response))
+    reached, before = _reached(response), _already_said(previous)
+    return tuple(kind for kind in ONCE if kind in before or kind in reached) if before else reached
 
 
-def _is_answered(response: Response) -> bool:
-    return nps_rating(response) is not None
-
-
-def _is_completed(response: Response) -> bool:
-    return _is_answered(response) and (response.completed or comment_of(response) is not None)
-
-
-def _is_closed(response: Response) -> bool:
-    return response.survey_type == "nps" and response.dismissed and not _is_completed(response)
-
-
-def _is_viewed(response: Response) -> bool:
-    return response.survey_type == "nps" and response.viewed
+def _reached(response: Response) -> tuple[Kind, ...]:
+    """The once-only kinds that a response has reached as it is; all of them are of NPS surveys."""
+    if response.survey_type != "nps":
+        return ()
+    is_answered = nps_rating(response) is not None
+    is_completed = is_answered and (response.completed or comment_of(response) is not None)
+    reached = (is_answered, is_completed, response.dismissed and not is_completed, response.viewed)
+    return tuple(compress(ONCE, reached))
 
 
 def _is_submitted(response: Response) -> bool:
@@ -109,7 +103,7 @@ def kinds(
     submit = (Kind.SUBMIT,) if _is_submitted(response) else ()
     question = (Kind.QUESTION,) if DELIGHTED_SOURCE in rules.also and submit else ()
     before = _already_said(previous)
-    reached = tuple(kind for kind in milestones(response) if kind not in before)
+    reached = tuple(kind for kind in _reached(response) if kind not in before)
     everything = (*identify, *submit, *reached, *question)
     if previous is None or previous.revision == 0:
         said = everything
@@ -141,28 +135,72 @@ def call(
         ValueError: the emission has no id to go out under, a time in it has no zone, or an identify is asked of a
             response that has no NPS score.
     """
-    message = _head(emission, kind)
-    if kind is Kind.IDENTIFY:
-        message["traits"] = _traits(emission.response)
-    else:
-        message["properties"] = _properties(emission, kind)
-    message["context"] = _context(emission, kind, library_version)
-    if integrations is not None:
-        message["integrations"] = dict(integrations)
-    return message
+    return Wording(emission, integrations=integrations, library_version=library_version).call(kind)
 
 
-def _head(emission: Emission, kind: Kind) -> Call:
-    message: Call = {"type": "identify"} if kind is Kind.IDENTIFY else {"type": "track", "event": _event_name(kind)}
-    identity = emission.identity
-    if identity.user_id:
-        message["userId"] = identity.user_id
-    elif identity.anonymous_id:
-        message["anonymousId"] = identity.anonymous_id
-    else:
-        raise ValueError("a call needs a userId or an anonymousId; Segment drops it in silence without")
-    message["timestamp"] = iso_utc(_said_at(emission))
-    return message
+class Wording:
+    """The calls that tell of one emission; what several of them say is put into words, and into bytes, once."""
+
+    def __init__(self, emission: Emission, *, integrations: Mapping[str, Any] | None, library_version: str) -> None:
+        """See `call`."""
+        self._emission = emission
+        self._integrations = integrations
+        self._library_version = library_version
+
+    def call(self, kind: Kind) -> Call:
+        """See the function of this name."""
+        if kind is Kind.IDENTIFY:
+            return self._message(kind, _traits(self._emission.response))
+        return self._message(kind, _properties(self._emission, kind))
+
+    def body(self, kind: Kind, message_id: str) -> bytes:
+        """The final message as `fit` writes it.
+
+        Raises:
+            ValueError: see `call` and `fit`.
+        """
+        shared = self._in_common if kind in _TOLD_ALIKE else None
+        if shared is not None:
+            message = self._message(kind, shared)
+            message["messageId"] = message_id
+            with suppress(orjson.JSONEncodeError):
+                body = orjson.dumps(message)
+                if len(body) <= EVENT_LIMIT:
+                    return _no_larger_than_needed(body)
+        return fit({**self.call(kind), "messageId": message_id})
+
+    def _message(self, kind: Kind, content: Call | orjson.Fragment) -> Call:
+        emission = self._emission
+        message: Call = {"type": "identify"} if kind is Kind.IDENTIFY else {"type": "track", "event": _event_name(kind)}
+        identity = emission.identity
+        if identity.user_id:
+            message["userId"] = identity.user_id
+        elif identity.anonymous_id:
+            message["anonymousId"] = identity.anonymous_id
+        else:
+            raise ValueError("a call needs a userId or an anonymousId; Segment drops it in silence without")
+        message["timestamp"] = self._timestamp
+        message["traits" if kind is Kind.IDENTIFY else "properties"] = content
+        message["context"] = _context(emission, kind, self._library_version)
+        if self._integrations is not None:
+            message["integrations"] = dict(self._integrations)
+        return message
+
+    @cached_property
+    def _timestamp(self) -> str:
+        return iso_utc(_said_at(self._emission))
+
+    @cached_property
+    def _in_common(self) -> orjson.Fragment | None:
+        """The properties of all that tells of the response alike; None when they cannot be written as they are."""
+        try:
+            return orjson.Fragment(orjson.dumps(_properties(self._emission, Kind.SUBMIT)))
+        except orjson.JSONEncodeError:
+            return None
+
+
+_TOLD_ALIKE: Final = frozenset({Kind.SUBMIT, Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED})
+"""Kinds whose calls have the same properties."""
 
 
 def _event_name(kind: Kind) -> str:
@@ -304,13 +342,17 @@ def fit(message: Call, limit: int = EVENT_LIMIT) -> bytes:
         message = _writable(message)
         body = _serialised(message)
     if len(body) <= limit:
-        # orjson hands out eight kilobytes for each body, however short; a copy takes only what it needs.
-        return bytes(memoryview(body))
+        return _no_larger_than_needed(body)
     for reduced in _reductions(message):
         body = _with_comment_cut(reduced, limit)
         if len(body) <= limit:
             return body
     raise ValueError(f"{len(body)} bytes remain where {limit} are allowed; {_largest(orjson.loads(body))}")
+
+
+def _no_larger_than_needed(body: bytes) -> bytes:
+    """A copy: orjson hands out eight kilobytes for each body, however short."""
+    return bytes(memoryview(body))
 
 
 def _serialised(message: Call) -> bytes:

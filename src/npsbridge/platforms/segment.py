@@ -18,7 +18,7 @@ from npsbridge import __version__
 from npsbridge.clock import Clock
 from npsbridge.core import keys, translate
 from npsbridge.core.identity import delivery_person
-from npsbridge.core.model import Delivery, Emission, Kind, PlannedDelivery
+from npsbridge.core.model import Delivery, Emission, PlannedDelivery
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, RetryLater
 from npsbridge.core.ports import Finding
 from npsbridge.core.times import iso_utc
@@ -93,22 +93,25 @@ class SegmentDestination:
 
     def plan(self, emission: Emission) -> list[PlannedDelivery]:
         """One delivery per kind, in order (pure). Raises ValueError for what cannot be made to fit 32 KB."""
-        return [self._planned(emission, kind) for kind in emission.kinds]
-
-    def _planned(self, emission: Emission, kind: Kind) -> PlannedDelivery:
-        response = emission.response
-        message_id = keys.message_id(
-            self._key, response.platform, response.connection, response.id, kind, emission.revision
-        )
-        call = translate.call(emission, kind, integrations=self._settings.integrations, library_version=__version__)
-        return PlannedDelivery(
-            connection=self.connection,
-            person=delivery_person(emission.identity),
-            kind=kind,
-            message_id=message_id,
-            body=translate.fit({**call, "messageId": message_id}),
-            subject=f"{response.connection}/{response.id}",
-        )
+        response, person = emission.response, delivery_person(emission.identity)
+        words = translate.Wording(emission, integrations=self._settings.integrations, library_version=__version__)
+        planned = []
+        for kind in emission.kinds:
+            message_id = keys.message_id(
+                self._key, response.platform, response.connection, response.id, kind, emission.revision
+            )
+            body = words.body(kind, message_id)
+            planned.append(
+                PlannedDelivery(
+                    connection=self.connection,
+                    person=person,
+                    kind=kind,
+                    message_id=message_id,
+                    body=body,
+                    subject=f"{response.connection}/{response.id}",
+                )
+            )
+        return planned
 
     async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
         """Send in order; stop at the first trouble that is not a single event's own."""

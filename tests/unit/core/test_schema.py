@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from npsbridge.core.identity import resolve
 from npsbridge.core.keys import message_id
 from npsbridge.core.model import Answer, Campaign, Emission, Identity, Kind, Respondent, Response
 from npsbridge.core.schema import schema, schema_text
-from npsbridge.core.translate import Call, EventRules, call, fit, kinds
+from npsbridge.core.translate import Call, EventRules, Wording, call, fit, kinds
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 RESPONSE = Response(
@@ -182,3 +183,17 @@ def test_f34_every_call_of_every_response_is_valid(
     emission = Emission(response=response, revision=revision, identity=identity, is_newest=is_newest, kinds=said)
     for kind in said:
         VALIDATOR.validate(orjson.loads(fit(message(emission, kind))))
+
+
+@given(response=RESPONSES, viewed=st.booleans(), revision=st.integers(1, 3), size=st.sampled_from([0, 31_000, 40_000]))
+def test_i12_what_is_put_into_bytes_once_for_many_calls_is_the_same_as_call_by_call(
+    response: Response, *, viewed: bool, revision: int, size: int
+) -> None:
+    comment = (response.comment or "") + "x" * size
+    response = msgspec.structs.replace(response, comment=comment, viewed=viewed)
+    identity = resolve(response, None, allow_email_user_id=False)
+    emission = Emission(response=response, revision=revision, identity=identity, is_newest=True, kinds=())
+    words = Wording(emission, integrations={"All": True}, library_version="1.2.3")
+    for kind in kinds(response, None, is_newest=True, rules=EventRules(also=frozenset({"delighted_source"}))):
+        made = message(emission, kind)
+        assert words.body(kind, made["messageId"]) == fit(made)
