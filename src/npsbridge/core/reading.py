@@ -166,7 +166,7 @@ def _bad(error: Exception) -> BadRecord:
     if isinstance(error, RecursionError):
         return BadRecord("", "is nested too deeply")
     # msgspec says so in a DecodeError of its own since 0.23.
-    if isinstance(error, UnicodeDecodeError) or "invalid UTF-8" in str(error):
+    if isinstance(error, UnicodeDecodeError) or "invalid utf-8" in str(error).lower():
         return BadRecord("", "is not UTF-8")
     words = str(error)
     place = _AT.search(words)
