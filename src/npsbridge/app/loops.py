@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import anyio
 from anyio.abc import TaskGroup
@@ -23,6 +24,9 @@ from npsbridge.engine.upkeep import Upkeep
 from npsbridge.settings import Settings, SurveySettings
 
 Run = Callable[[], Awaitable[None]]
+
+READ_LATELY = 1_000
+"""Records of each connection that need not be parsed again: several pages, so that the router may lag behind a bit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +70,11 @@ class Loops:
 def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     """Make every loop that these parts need."""
     bell, bells = Bell(), {sender.connection: Bell() for sender in (*parts.sinks, *parts.forwarders)}
-    intake = Intake(seams, bell, parts.parsers)
+    # The intake reads what it journals, and the router a moment later what is in the journal: the same records.
+    parsers = {name: lru_cache(maxsize=READ_LATELY)(parse) for name, parse in parts.parsers.items()}
+    intake = Intake(seams, bell, parsers)
     calls = CallRouter(parts.forwarders, seams, max_age=settings.ingest.max_trigger_age)
-    desk = Desk(parsers=parts.parsers, sinks=parts.sinks, rules=rules(settings), calls=calls)
+    desk = Desk(parsers=parsers, sinks=parts.sinks, rules=rules(settings), calls=calls)
     kept = settings.retention
     retention = Retention(journal=kept.journal, delivered=kept.delivered, dead=kept.dead)
     upkeep = Upkeep(seams, retention=retention, bells=[bell, *bells.values()])

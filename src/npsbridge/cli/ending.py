@@ -6,11 +6,8 @@ The codes follow sysexits.h (contract §7). Must not know any verb.
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NoReturn
-
-import typer
-from typer.core import TyperGroup
 
 from npsbridge.errors import ConfigurationError, NpsbridgeError
 
@@ -24,30 +21,17 @@ _CODES: Final = {2: USAGE}
 """What Typer ends with on a mistake in the command line, and what contract §7 wants instead."""
 
 
-class Verbs(TyperGroup):
-    """The verbs; takes out of Typer's hands what its releases end differently."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the verb that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
-        except OSError as error:
-            raise typer.Exit(_told(error)) from None
-
-
-def run_to_exit(app: typer.Typer) -> NoReturn:
-    """Run the command line and leave the process with the exit code that fits."""
+def run_to_exit(command: Callable[[], object]) -> NoReturn:
+    """Run a command, which may leave by SystemExit, and leave the process with the exit code that fits."""
     for stream in (sys.stdout, sys.stderr):
         _accept_every_character(stream)
     try:
-        app(prog_name="npsbridge")
+        command()
         code = 0
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException as error:  # noqa: BLE001 - the last place that can turn anything into a message and a code
-        code = _told(error)
+        code = told(error)
     sys.exit(_flushed(_CODES.get(code, code)))
 
 
@@ -60,7 +44,7 @@ def _accept_every_character(stream: Any) -> None:
 # --- errors -----------------------------------------------------------------------------------------------------
 
 
-def _told(error: BaseException) -> int:
+def told(error: BaseException) -> int:
     """Say what went wrong on standard error; returns the exit code."""
     causes = list(leaves(error))
     ours = [cause for cause in causes if isinstance(cause, NpsbridgeError)]
@@ -127,7 +111,7 @@ def _flushed(code: int) -> int:
         sys.stdout.flush()
     except OSError as error:
         _abandon_output()
-        return code or _told(error)
+        return code or told(error)
     return code
 
 

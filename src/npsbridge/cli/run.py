@@ -1,6 +1,7 @@
 """`npsbridge run`."""
 
 import asyncio
+import gc
 import importlib
 import importlib.util
 from functools import partial
@@ -14,6 +15,9 @@ from npsbridge.errors import ConfigurationError, NpsbridgeError
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import load
 
+GARBAGE = 20_000
+"""Containers made and not yet gone, after which the collector looks at the young ones."""
+
 
 def run_daemon(env_file: Path | None) -> int:
     """Run the daemon; on uvloop where it is installed (extra `npsbridge[fast]`).
@@ -23,6 +27,7 @@ def run_daemon(env_file: Path | None) -> int:
     Raises:
         ConfigurationError: the settings cannot be used; nothing was started.
     """
+    _collect_rarely()
     read = partial(load, settings_classes(), env_file=env_file)
     has_uvloop = importlib.util.find_spec("uvloop") is not None
     factory = importlib.import_module("uvloop").new_event_loop if has_uvloop else None
@@ -34,6 +39,12 @@ def run_daemon(env_file: Path | None) -> int:
     except Exception as error:  # noqa: BLE001 - whatever ends the daemon is in its log, with an exit code
         return _logged(error)
     return 0
+
+
+def _collect_rarely() -> None:
+    """Have the collector look less often, and never at what is loaded already; what dies young, dies without it."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 20)
 
 
 def _logged(error: BaseException) -> int:

@@ -7,7 +7,7 @@ import typer
 
 from npsbridge import __version__
 from npsbridge.cli.completing import connections, connections_and_platforms
-from npsbridge.cli.ending import Verbs
+from npsbridge.cli.grouping import Verbs
 from npsbridge.cli.options import (
     DROPPED,
     LISTED,

@@ -214,7 +214,7 @@ class HeapDestination:
         return PlannedDelivery(
             connection=self.connection,
             person=f"heap:{identity}" if identity else delivery_person(emission.identity),
-            kind=kind,
+            kind=kind.value,
             message_id=message_id,
             body=orjson.dumps(entry),
             subject=f"{response.connection}/{response.id}",

@@ -105,7 +105,7 @@ class SegmentDestination:
                 PlannedDelivery(
                     connection=self.connection,
                     person=person,
-                    kind=kind,
+                    kind=kind.value,
                     message_id=message_id,
                     body=body,
                     subject=f"{response.connection}/{response.id}",

@@ -30,7 +30,10 @@ class Contradiction:
 class SettingsGroup(BaseModel):
     """Settings that belong together; frozen, and silent about its values when something is wrong with them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+    # Built when it is first used: only a few of the platforms are configured.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True, defer_build=True
+    )
 
     def contradictions(self) -> Iterator[Contradiction]:
         """What does not go together; also asked when other fields are wrong, and then those have their defaults."""

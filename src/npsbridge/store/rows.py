@@ -27,6 +27,9 @@ OWED: Final = frozenset({State.QUEUED, State.WAITING, State.INFLIGHT})
 FINISHED: Final = frozenset(State) - OWED - {State.HELD}
 """What nothing will change any more, until retention removes it."""
 
+# Drivers take plain text as it is, and ask for an adapter for everything else, members of enumerations among it.
+_WORDS: Final = {state: state.value for state in State}
+_STATES: Final = {word: state for state, word in _WORDS.items()}
 _encoder = msgspec.json.Encoder()
 _response = msgspec.json.Decoder(Response)
 
@@ -99,9 +102,10 @@ def fate(planned: PlannedDelivery) -> State:
 
 def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, now: int) -> Row:
     """The row of a delivery that has just become owed, or is not to be sent at all, in the order of `shelf_row`."""
-    waits_until = planned.not_before if planned.not_before is not None and planned.not_before > now else None
-    is_owed = fate(planned) is State.QUEUED
-    state = (State.QUEUED if waits_until is None else State.WAITING) if is_owed else fate(planned)
+    state = fate(planned)
+    waits_until = None
+    if state is State.QUEUED and planned.not_before is not None and planned.not_before > now:
+        state, waits_until = State.WAITING, planned.not_before
     return (
         number,
         planned.connection,
@@ -109,12 +113,12 @@ def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, n
         planned.kind,
         planned.message_id,
         planned.subject,
-        state.value,
+        _WORDS[state],
         0,
         planned.filtered_because or planned.expired_because,
         now,
-        waits_until if is_owed else None,
-        None if is_owed else now,
+        waits_until,
+        None if state in OWED else now,
         journal_id,
     )
 
@@ -155,7 +159,7 @@ def delivery(row: Row) -> Delivery:
         kind=kind,
         message_id=message_id,
         body=body,
-        state=State(state),
+        state=_STATES[state],
         attempts=attempts,
         reason=reason,
         created_at=created_at,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import typer
 
-from npsbridge.cli.ending import Verbs, run_to_exit
+from npsbridge.cli.ending import run_to_exit
+from npsbridge.cli.grouping import Verbs
 from npsbridge.cli.verbs import app
 from npsbridge.errors import ListenError, StoreLocked
 from npsbridge.telemetry import register_secrets

@@ -87,7 +87,7 @@ def _apply(database: sqlite3.Connection, routing: Routing, now: int, forgotten: 
         stored=stored,
         waiting=calls.keep(database, routing, gone=gone, now=now),
         shelved=sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved),
-        erased=sum(person in gone for person in _people_of(routing)),
+        erased=sum(person in gone for person in _people_of(routing)) if gone else 0,
         counted_before=len(erased_calls) + forgotten,
     )
 
@@ -101,7 +101,7 @@ def _by_fate(routing: Routing, gone: Collection[str]) -> dict[State, list[Planne
     """The deliveries of a routing by what they are from the start: owed, or not to be sent at all."""
     sorted_out: dict[State, list[PlannedDelivery]] = {State.QUEUED: [], State.FILTERED: [], State.EXPIRED: []}
     for one in routing.deliveries:
-        if one.person not in gone:
+        if not gone or one.person not in gone:
             sorted_out[rows.fate(one)].append(one)
     return sorted_out
 
