@@ -14,15 +14,15 @@ from typing import NoReturn
 import pytest
 
 
-def require_or_skip(module: str) -> None:
+def require_or_skip(module: str, *, extra: str = "clients") -> None:
     """Skip the test if a client is not installed; fail it where every test is required. Imports nothing."""
     if importlib.util.find_spec(module) is None:
-        give_up(f"{module} is not installed: pip install 'npsbridge[clients]'")
+        give_up(f"{module} is not installed: pip install 'npsbridge[{extra}]'")
 
 
-def imported(module: str) -> ModuleType:
+def imported(module: str, *, extra: str = "clients") -> ModuleType:
     """A client's module, or as `require_or_skip`; what it warns of at import is not our affair."""
-    require_or_skip(module)
+    require_or_skip(module, extra=extra)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module(module)

@@ -1,6 +1,5 @@
 """The unit file is what systemd accepts, is hardened, and agrees with the daemon."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import needed
+from clients.conftest import give_up
 from npsbridge.errors import (
     ConfigurationError,
     NpsbridgeError,
@@ -41,17 +42,7 @@ def unit() -> Mapping[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def analyze() -> str:
-    """The path of systemd-analyze; its absence is a failure where all tests must run."""
-    path = shutil.which("systemd-analyze")
-    if path is None:
-        absent("systemd-analyze is not installed")
-    return str(path)
-
-
-def absent(reason: str) -> None:
-    if os.environ.get("REQUIRE_ALL_TESTS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return needed.program("systemd-analyze", package="systemd")
 
 
 def complaints(analyze: str, folder: Path, text: str) -> str:
@@ -165,5 +156,5 @@ def test_what_we_depend_on_runs_without_writable_executable_memory(unit: Mapping
     command = [sys.executable, "-c", DENY_AND_RUN]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own text
     if "unsupported" in done.stderr:
-        absent("this kernel cannot deny writable executable memory by prctl (Linux 6.3 can)")
+        give_up("this kernel cannot deny writable executable memory by prctl (Linux 6.3 can)")
     assert (done.returncode, done.stdout.strip()) == (0, "denied"), done.stderr[-500:]

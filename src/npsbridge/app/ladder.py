@@ -96,7 +96,7 @@ async def running(
         await loops.budgets.recall()
         ladder.push_async_callback(loops.budgets.end)
         senders = [sender.connection for sender in (*parts.sinks, *parts.forwarders)]
-        view = View(seams=seams, sinks=senders, is_draining=draining.is_set)
+        view = View(seams=seams, sinks=senders, is_draining=draining.is_set, windows=parts.windows)
         admin = await ladder.enter_async_context(serving(admin_app(view), sockets.admin, grace=ADMIN_GRACE))
         sending = await ladder.enter_async_context(anyio.create_task_group())
         feeding = await ladder.enter_async_context(anyio.create_task_group())

@@ -21,6 +21,7 @@ from npsbridge.cli.options import (
     OnlyConnection,
     Yes,
 )
+from npsbridge.cli.setup_verbs import app as setup
 
 app = typer.Typer(
     name="npsbridge",
@@ -37,6 +38,7 @@ outbox = typer.Typer(
 app.add_typer(outbox, name="outbox")
 db = typer.Typer(help="Look the store over, and copy it, also while the daemon runs.", invoke_without_command=True)
 app.add_typer(db, name="db")
+app.add_typer(setup)
 
 
 @app.callback()

@@ -38,6 +38,13 @@ class RateWindow:
         """The most that any window holds; 0 for no limit."""
         return self._limit
 
+    def used(self, now: float) -> float:
+        """Which part of the limit is booked, as a ratio; above 1 requests wait for their turn. 0 without a limit."""
+        if self._limit <= 0:
+            return 0.0
+        self._forget(now)
+        return self._sum / self._limit
+
     def booked(self, now: float) -> list[tuple[float, int]]:
         """What the window holds: in how many seconds each booking leaves it, and what it costs."""
         self._forget(now)

@@ -198,6 +198,31 @@ class Ledger(Record, frozen=True, kw_only=True):
         return self.accepted - settled - self.waiting
 
 
+class Backlog(Record, frozen=True, kw_only=True):
+    """What waits before it is a delivery, and what waits longest. Times are milliseconds since 1970."""
+
+    unrouted: int = 0
+    """Records in the journal of which nothing has been decided."""
+    oldest_unrouted: int | None = None
+    """When the first of them was received."""
+    settling: int = 0
+    """Responses that are held back for a comment to come."""
+    awaited: int = 0
+    """Calls that wait for their person to be identified."""
+    oldest_held: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """By connection: when the oldest delivery was accepted that a person has to decide about."""
+
+
+class StoreSize(Record, frozen=True, kw_only=True):
+    """What the store takes, in bytes; None where that is nothing an engine can tell."""
+
+    database: int
+    log: int | None = None
+    """What was written and is not yet part of the database (SQLite's write-ahead log)."""
+    free: int | None = None
+    """What is left to it on its disk."""
+
+
 class Health(Record, frozen=True, kw_only=True):
     """The state of one direction of one connection, as last noted."""
 

@@ -15,6 +15,7 @@ from npsbridge.core.people import KnownPeople, Person, PersonId
 from npsbridge.core.records import (
     Arrival,
     AwaitedCall,
+    Backlog,
     Forgotten,
     Health,
     Hinted,
@@ -27,6 +28,7 @@ from npsbridge.core.records import (
     Sent,
     Settlement,
     Shelved,
+    StoreSize,
     Trace,
 )
 from npsbridge.core.views import Views
@@ -223,6 +225,12 @@ class Store(Protocol):
 
     async def oldest_owed(self) -> dict[str, int]:
         """By connection: `created_at` of the oldest delivery still owed."""
+
+    async def backlog(self) -> Backlog:
+        """What waits before it is a delivery, and what waits longest."""
+
+    async def size(self) -> StoreSize:
+        """What the store takes."""
 
     async def note_health(self, health: Health) -> None:
         """Remember a change of state, for `status` and for the next start."""

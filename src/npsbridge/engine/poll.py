@@ -54,18 +54,25 @@ class Poller:
         try:
             await self._round()
         except Gone as gone:
+            self._count("retired")
             await self._note(Condition.RETIRED, str(gone))
             return None
         except PersonMustAct as refusal:
+            self._count("paused")
             await self._note(Condition.PAUSED, str(refusal))
             return self._backoff(FIRST_PROBE, LONGEST_PROBE)
         except (TryLater, StoreFull) as trouble:
+            self._count("retry")
             await self._note(Condition.RETRYING, str(trouble))
             return await self._after(trouble)
+        self._count("ok")
         self._failures, self._unreadable = 0, None
         self._seams.metrics.poll_last_success.labels(self._name).set(self._seams.clock.now_ms() / 1000)
         await self._note(self._resting)
         return self._source.poll_interval
+
+    def _count(self, result: str) -> None:
+        self._seams.metrics.poll_rounds.labels(self._name, result).inc()
 
     async def _round(self) -> None:
         reached = await self._seams.store.checkpoint(self._name)

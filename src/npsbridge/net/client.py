@@ -83,7 +83,8 @@ class HttpClient:
         """
         target = URL(url).extend_query(params or {})
         await self._take_turn()
-        code = "none"
+        code, loop = "none", asyncio.get_running_loop()
+        began = loop.time()
         try:
             async with self._session.request(
                 method, target, data=body, headers=headers, timeout=timeout, allow_redirects=False
@@ -98,6 +99,7 @@ class HttpClient:
             raise _sorted(error, target) from error
         finally:
             self._metrics.vendor_requests.labels(self._connection, operation, code).inc()
+            self._metrics.vendor_seconds.labels(self._connection, operation).observe(loop.time() - began)
 
     async def _take_turn(self) -> None:
         delay = self._window.reserve(asyncio.get_running_loop().time())

@@ -1,8 +1,8 @@
 """The admin listener: is it alive, can it accept, how is every connection, and the figures."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from aiohttp import web
 
 from npsbridge import __version__
 from npsbridge.clock import Clock
+from npsbridge.core.pace import RateWindow
 from npsbridge.core.times import iso_utc
 from npsbridge.engine.board import Line
 from npsbridge.engine.seams import Seams
@@ -29,6 +30,8 @@ class View:
     sinks: Sequence[str]
     """Names of the connections that take deliveries."""
     is_draining: Callable[[], bool]
+    windows: Mapping[str, RateWindow] = field(default_factory=dict)
+    """The request limits, by connection."""
 
 
 def admin_app(view: View) -> web.Application:
@@ -92,7 +95,9 @@ def _check(line: Line, clock: Clock) -> dict[str, Any]:
 
 
 async def _metrics(view: View, _: web.Request) -> web.Response:
-    return web.Response(body=await figures(view.seams, view.sinks), headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(
+        body=await figures(view.seams, view.sinks, view.windows), headers={"Content-Type": CONTENT_TYPE}
+    )
 
 
 async def _status(view: View, _: web.Request) -> web.Response:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from npsbridge.core.model import State
-from npsbridge.core.records import Ledger
+from npsbridge.core.pace import RateWindow
+from npsbridge.core.records import Backlog, Ledger, StoreSize
+from npsbridge.engine.board import Condition, Line
 from npsbridge.engine.seams import Seams
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -13,17 +15,24 @@ SHOWN = (State.QUEUED, State.WAITING, State.INFLIGHT, State.HELD, State.DEAD)
 """The states of a delivery that somebody may have to look at."""
 
 
-async def figures(seams: Seams, sinks: Sequence[str]) -> bytes:
+async def figures(seams: Seams, sinks: Sequence[str], windows: Mapping[str, RateWindow]) -> bytes:
     """Everything in Prometheus' text format.
 
     Args:
         seams: what is counted and where it is kept.
         sinks: connections that take deliveries; they are shown even when nothing is owed to them.
+        windows: the request limits, by connection.
     """
-    registry = CollectorRegistry()
-    _show_ledger(registry, await seams.store.ledger())
-    _show_depths(registry, await seams.store.depths(), sinks)
-    _show_ages(registry, await seams.store.oldest_owed(), sinks, now=seams.clock.now_ms())
+    registry, store, now = CollectorRegistry(), seams.store, seams.clock.now_ms()
+    backlog = await store.backlog()
+    _show_ledger(registry, await store.ledger())
+    _show_depths(registry, await store.depths(), sinks)
+    _show_ages(registry, await store.oldest_owed(), sinks, now=now)
+    _show_backlog(registry, backlog, now=now)
+    _show_held(registry, backlog.oldest_held, sinks, now=now)
+    _show_board(registry, seams.board.lines())
+    _show_limits(registry, windows, now=seams.clock.monotonic())
+    _show_size(registry, await store.size())
     return generate_latest(seams.metrics.registry) + generate_latest(registry)
 
 
@@ -47,4 +56,70 @@ def _show_ages(registry: CollectorRegistry, oldest: Mapping[str, int], sinks: Se
     text = "Age of the oldest delivery still owed; 0 when nothing is."
     gauge = Gauge("npsbridge_oldest_delivery_age_seconds", text, ["connection"], registry=registry)
     for connection in sorted({*sinks, *oldest}):
-        gauge.labels(connection).set(max(0, now - oldest.get(connection, now)) / 1000)
+        gauge.labels(connection).set(_age(oldest.get(connection), now))
+
+
+def _show_held(registry: CollectorRegistry, oldest: Mapping[str, int], sinks: Sequence[str], *, now: int) -> None:
+    text = "Age of the oldest delivery that a person has to decide about; 0 when there is none."
+    gauge = Gauge("npsbridge_oldest_held_age_seconds", text, ["connection"], registry=registry)
+    for connection in sorted({*sinks, *oldest}):
+        gauge.labels(connection).set(_age(oldest.get(connection), now))
+
+
+def _age(then: int | None, now: int) -> float:
+    return 0.0 if then is None else max(0, now - then) / 1000
+
+
+def _show_backlog(registry: CollectorRegistry, backlog: Backlog, *, now: int) -> None:
+    def show(name: str, text: str, value: float) -> None:
+        Gauge(f"npsbridge_{name}", text, registry=registry).set(value)
+
+    show("unrouted_records", "Records in the journal of which nothing has been decided yet.", backlog.unrouted)
+    text = "How long the oldest record in the journal has waited to be decided; 0 when none does."
+    show("oldest_unrouted_age_seconds", text, _age(backlog.oldest_unrouted, now))
+    show("settling_responses", "Responses held back by EVENTS__SETTLE for a comment to come.", backlog.settling)
+    show("awaited_calls", "Calls that wait for their person to be identified.", backlog.awaited)
+
+
+def _show_board(registry: CollectorRegistry, lines: Sequence[Line]) -> None:
+    """The states as a set of 0 and 1, so that a query can ask for one by its name."""
+    labels = ["connection", "direction"]
+
+    def gauge(name: str, text: str, *more: str) -> Gauge:
+        return Gauge(f"npsbridge_connection_{name}", text, [*labels, *more], registry=registry)
+
+    state = gauge("state", "1 for the state that a direction of a connection is in, 0 for the others.", "state")
+    since = gauge("state_since_timestamp_seconds", "When that state began, in seconds since 1970.")
+    person = gauge("needs_person", "1 while a direction stands still until somebody mends a setting, else 0.")
+    progress = gauge("backfill_progress_ratio", "How much of the history has been read, 0 to 1, while it is.")
+    for line in lines:
+        place = (line.connection, line.direction.value)
+        for condition in Condition:
+            state.labels(*place, condition.value).set(line.condition is condition)
+        since.labels(*place).set(line.since / 1000)
+        person.labels(*place).set(line.status == "fail")
+        if line.progress is not None:
+            progress.labels(*place).set(line.progress)
+
+
+def _show_limits(registry: CollectorRegistry, windows: Mapping[str, RateWindow], *, now: float) -> None:
+    """Of connections that have a limit."""
+    limit = Gauge(
+        "npsbridge_rate_limit_requests_per_minute", "Requests a minute, as set.", ["connection"], registry=registry
+    )
+    text = "How much of the limit of the last minute is used; above 1 requests wait for their turn."
+    used = Gauge("npsbridge_rate_limit_used_ratio", text, ["connection"], registry=registry)
+    for connection, window in sorted(windows.items()):
+        if window.limit > 0:
+            limit.labels(connection).set(window.limit)
+            used.labels(connection).set(window.used(now))
+
+
+def _show_size(registry: CollectorRegistry, size: StoreSize) -> None:
+    parts = {"database": size.database, "log": size.log}
+    gauge = Gauge("npsbridge_store_size_bytes", "What the store takes, by part.", ["part"], registry=registry)
+    for part, taken in parts.items():
+        if taken is not None:
+            gauge.labels(part).set(taken)
+    if size.free is not None:
+        Gauge("npsbridge_store_free_bytes", "What is left on the store's disk.", registry=registry).set(size.free)

@@ -79,6 +79,17 @@ async def test_a_success_is_a_figure() -> None:
     assert sample("npsbridge_poll_last_success_timestamp_seconds", {"connection": "shop"}) == NOW / 1000
 
 
+async def test_each_round_is_counted_by_how_it_ended() -> None:
+    made = Round([], [TryLater("HTTP 500")], [], [PersonMustAct("check KEY")], [Gone("the service has ended")])
+    await made.pauses(5)
+    sample = made.seams.metrics.registry.get_sample_value
+    ended = {
+        result: sample("npsbridge_poll_rounds_total", {"connection": "shop", "result": result})
+        for result in ("ok", "retry", "paused", "retired")
+    }
+    assert ended == {"ok": 2, "retry": 1, "paused": 1, "retired": 1}
+
+
 async def test_410_ends_the_rounds() -> None:
     made = Round([Gone("the service has ended")])
     assert await made.pauses(1) == [None]

@@ -9,9 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
-from npsbridge.core.records import Ledger
+from npsbridge.core.pace import RateWindow
+from npsbridge.core.records import Backlog, Ledger, StoreSize
 from npsbridge.core.storage import Store
 from npsbridge.engine.board import Board, Condition, Direction
+from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreError, StoreFull
 from npsbridge.metrics import Metrics
@@ -48,6 +50,15 @@ class ShownStore:
 
     async def oldest_owed(self) -> dict[str, int]:
         return {"sink": NOW - 90_000}
+
+    async def backlog(self) -> Backlog:
+        if self.error:
+            raise self.error
+        held = {"shop": NOW - 5000}
+        return Backlog(unrouted=7, oldest_unrouted=NOW - 4000, settling=2, awaited=1, oldest_held=held)
+
+    async def size(self) -> StoreSize:
+        return StoreSize(database=4096, log=512, free=None)
 
 
 def seams_around(store: ShownStore) -> Seams:
@@ -137,6 +148,48 @@ async def test_every_state_of_every_sink_is_shown_even_when_nothing_is_in_it() -
     for state, count in {"queued": 3, "waiting": 0, "inflight": 0, "held": 0, "dead": 0}.items():
         assert f'npsbridge_deliveries{{connection="sink",state="{state}"}} {count:.1f}' in lines
     assert 'npsbridge_deliveries{connection="shop",state="dead"} 1.0' in lines
+
+
+async def figures_of(app: web.Application) -> dict[str, float]:
+    async with caller(app) as session, session.get("/metrics") as answer:
+        lines = [line.rpartition(" ") for line in (await answer.text()).splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+async def test_what_waits_and_since_when_is_shown() -> None:
+    found = await figures_of(an_admin())
+    assert found["npsbridge_unrouted_records"] == 7
+    assert found["npsbridge_oldest_unrouted_age_seconds"] == 4
+    assert (found["npsbridge_settling_responses"], found["npsbridge_awaited_calls"]) == (2, 1)
+    assert found['npsbridge_oldest_held_age_seconds{connection="shop"}'] == 5
+    assert found['npsbridge_oldest_held_age_seconds{connection="sink"}'] == 0
+    assert found['npsbridge_store_size_bytes{part="log"}'] == 512
+    assert "npsbridge_store_free_bytes" not in found, "an engine that cannot tell does not say 0"
+
+
+async def test_a_paused_direction_needs_a_person_unless_it_rests_by_hand() -> None:
+    seams = seams_around(ShownStore())
+    await seams.board.note("shop", Direction.PULL, Condition.PAUSED, reason="HTTP 401")
+    await seams.board.note("rest", Direction.PULL, Condition.PAUSED, reason=by_hand("rest"))
+    await seams.board.note("deli", Direction.PULL, Condition.BACKFILLING, progress=0.25)
+    found = await figures_of(an_admin(seams=seams))
+    assert found['npsbridge_connection_needs_person{connection="shop",direction="pull"}'] == 1
+    assert found['npsbridge_connection_needs_person{connection="rest",direction="pull"}'] == 0
+    assert found['npsbridge_connection_state{connection="shop",direction="pull",state="paused"}'] == 1
+    assert found['npsbridge_connection_state{connection="shop",direction="pull",state="connected"}'] == 0
+    assert found['npsbridge_connection_backfill_progress_ratio{connection="deli",direction="pull"}'] == 0.25
+
+
+async def test_the_use_of_each_limit_is_shown_and_no_limit_is_no_figure() -> None:
+    seams = seams_around(ShownStore())
+    window = RateWindow(10, 60)
+    for _ in range(15):
+        window.reserve(seams.clock.monotonic())
+    windows = {"shop": window, "free": RateWindow(0, 60)}
+    found = await figures_of(admin_app(View(seams=seams, sinks=[], is_draining=lambda: False, windows=windows)))
+    assert found['npsbridge_rate_limit_used_ratio{connection="shop"}'] == 1.5
+    assert found['npsbridge_rate_limit_requests_per_minute{connection="shop"}'] == 10
+    assert [name for name in found if "free" in name] == []
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/api/status"])

@@ -1,11 +1,14 @@
 """Where a store's file lies: its real path, its folder, and the kind of file system below it."""
 
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from loguru import logger
 
+from npsbridge.core.records import StoreSize
 from npsbridge.errors import StoreUnusable
 from npsbridge.store.sqlite.faults import file_fault
 
@@ -48,6 +51,21 @@ def real_path(path: Path) -> Path:
     if is_circle:
         raise StoreUnusable(f"{path} is a symbolic link that leads to itself; NPSBRIDGE_STORE_URL must name a file")
     return real
+
+
+def size_on_disk(path: Path) -> StoreSize:
+    """What a store's file and its write-ahead log take, and what is left beside them.
+
+    Raises:
+        StorePermission, StoreError: the file cannot be looked at.
+    """
+    log = 0
+    try:
+        with suppress(FileNotFoundError):  # it comes and goes with whoever has the store open
+            log = path.with_name(f"{path.name}-wal").stat().st_size
+        return StoreSize(database=path.stat().st_size, log=log, free=shutil.disk_usage(path.parent).free)
+    except OSError as error:
+        raise file_fault(error, path) from error
 
 
 def _create_folder(folder: Path) -> None:

@@ -303,6 +303,17 @@ LEDGER: Final = f"""
     UNION ALL SELECT 'held', count(*) FROM outbox INDEXED BY outbox_shelf WHERE state = 'held' AND {_SHELF}
 """  # noqa: S608 - put together from constants
 
+BACKLOG: Final = """
+    SELECT (SELECT coalesce(sum(count), 0) FROM unrouted),
+           (SELECT received_at FROM journal WHERE id = (SELECT min(journal_id) FROM unrouted)),
+           (SELECT count(*) FROM responses INDEXED BY responses_settling WHERE settle_at IS NOT NULL),
+           (SELECT count(*) FROM awaited)
+"""
+OLDEST_HELD: Final = f"""
+    SELECT connection, min(created_at) FROM outbox INDEXED BY outbox_shelf
+    WHERE state = 'held' AND {_SHELF} GROUP BY connection
+"""  # noqa: S608 - put together from constants
+
 NOTE_HEALTH: Final = """
     INSERT INTO health (connection, direction, state, reason, since) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (connection, direction) DO UPDATE SET

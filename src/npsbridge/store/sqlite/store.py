@@ -14,6 +14,7 @@ from npsbridge.core.people import ERASED, IdKind, KnownPeople, Person, PersonId
 from npsbridge.core.records import (
     Arrival,
     AwaitedCall,
+    Backlog,
     Forgotten,
     Health,
     Hinted,
@@ -26,6 +27,7 @@ from npsbridge.core.records import (
     Sent,
     Settlement,
     Shelved,
+    StoreSize,
     Trace,
 )
 from npsbridge.store import rows
@@ -34,7 +36,7 @@ from npsbridge.store.sqlite import people as people_rows
 from npsbridge.store.sqlite import statements as sql
 from npsbridge.store.sqlite.lock import held_alone
 from npsbridge.store.sqlite.opening import is_current, make_current
-from npsbridge.store.sqlite.place import real_place, warn_of_network
+from npsbridge.store.sqlite.place import real_place, size_on_disk, warn_of_network
 from npsbridge.store.sqlite.reader import Reader, open_reader
 from npsbridge.store.sqlite.views import SqliteViews, open_views
 from npsbridge.store.sqlite.writer import Writer, open_writer
@@ -319,6 +321,16 @@ class SqliteStore:
     async def oldest_owed(self) -> dict[str, int]:
         """By connection: `created_at` of the oldest delivery still owed."""
         return dict(await self._view.rows(sql.OLDEST_OWED))
+
+    async def backlog(self) -> Backlog:
+        """What waits before it is a delivery, and what waits longest."""
+        ((unrouted, oldest, settling, awaited),) = await self._view.rows(sql.BACKLOG)
+        held: dict[str, int] = dict(await self._view.rows(sql.OLDEST_HELD))
+        return Backlog(unrouted=unrouted, oldest_unrouted=oldest, settling=settling, awaited=awaited, oldest_held=held)
+
+    async def size(self) -> StoreSize:
+        """What the store takes on its disk."""
+        return await anyio.to_thread.run_sync(size_on_disk, self._path)
 
     # --- notes and upkeep -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,29 @@
+"""What a test needs that a newcomer may lack: without it the test is skipped, or fails where all are required."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+from clients.conftest import give_up, imported
+
+
+def program(name: str, *, package: str) -> str:
+    """The path of a program, which a package of Debian's brings."""
+    path = shutil.which(name)
+    if path is None:
+        give_up(f"{name} is not installed: apt-get install {package}")
+    return path
+
+
+def validator(name: str) -> ModuleType:
+    """A module of the extra `validators`."""
+    return imported(name, extra="validators")
+
+
+def said(*command: str, folder: Path | None = None, stdin: str | None = None) -> str:
+    """What a program says of its input on both streams, and its status if that is not 0."""
+    done = subprocess.run(  # noqa: S603 - the tests' own words
+        command, cwd=folder, input=stdin, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.stdout + done.stderr + (f"status {done.returncode}" if done.returncode else "")
