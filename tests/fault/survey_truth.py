@@ -78,8 +78,8 @@ class Heard(NamedTuple):
 
 
 def heard(server: Server) -> list[Heard]:
-    """All that took effect at a vendor, in order. What was read and thrown away with its connection did not."""
-    took_effect = [one for one in server.requests if one.method == "POST" and one.status is not None]
+    """All that took effect at a vendor, in order, whether its answer arrived or not."""
+    took_effect = [one for one in server.requests if one.method == "POST" and one.true_status is not None]
     return [item for request in took_effect for item in _READ[server.kind](request)]
 
 

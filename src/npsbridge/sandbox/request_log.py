@@ -26,6 +26,8 @@ class RecordedRequest:
         at: Seconds since 1970 on the server's clock.
         status: What was answered; None while there is no answer, and for a connection that was reset.
         fault: The kind of fault that was played on it.
+        true_status: What the look-alike answers, whether a fault lets it through or not; None while the request has had
+            no effect.
     """
 
     method: str
@@ -35,6 +37,7 @@ class RecordedRequest:
     at: float
     status: int | None = None
     fault: str | None = None
+    true_status: int | None = None
 
     @property
     def path(self) -> str:

@@ -187,15 +187,18 @@ class LookAlike:
             self.requests.add(record)
             self._tell()
         try:
-            return self._stamped(record, await self._answer(fault, request, handler))
+            return self._stamped(record, await self._answer(record, fault, request, handler))
         finally:
             self._tell()
 
-    async def _answer(self, fault: Fault | None, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _answer(
+        self, record: RecordedRequest, fault: Fault | None, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
         async def true_answer() -> web.Response:
             answer = await self.serve(request, handler)
             if not isinstance(answer, web.Response):
                 raise TypeError(f"{request.path} does not answer in one piece")
+            record.true_status = answer.status
             return answer
 
         return await (true_answer() if fault is None else play(fault, request, true_answer, self.faults))
