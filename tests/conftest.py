@@ -1,9 +1,37 @@
 """For every test."""
 
 import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from proof.outputs import OUTPUTS, listen_everywhere
+from proof.stores import stores_used
+
+__all__ = ["stores_used"]
+
+HERE: Final = Path(__file__).parent
+WITH_STORES: Final = tuple(HERE / name for name in ("clients", "contract/platforms", "end_to_end", "fault"))
+"""Where a whole daemon is at work, so that every ledger has to balance in the end."""
+WITH_OUTPUTS: Final = (*WITH_STORES, HERE / "unit" / "cli")
+"""Where whatever is said is said as an operator would see it."""
 
 
 def pytest_configure() -> None:
     # pytest-asyncio on Python 3.11 keeps a loop it made for the main thread and never closes it, which ends a run of
     # sync and async tests with a ResourceWarning; a thread without a loop gets none made.
     asyncio.set_event_loop(None)
+    listen_everywhere()
+
+
+@pytest.fixture(autouse=True)
+def _promises(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What has to be true after every test of a whole daemon: the ledger balances (I2), nothing leaked (I19)."""
+    if any(map(request.path.is_relative_to, WITH_STORES)):
+        request.getfixturevalue("stores_used")
+    yield
+    leaks = OUTPUTS.leaks()
+    if leaks and any(map(request.path.is_relative_to, WITH_OUTPUTS)):
+        pytest.fail("\n".join(leaks), pytrace=False)

@@ -147,6 +147,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.breaks_store("on purpose")
 @every_trouble
 async def test_a_daemon_refuses_with_the_words_and_the_code_of_the_trouble(path: Path, trouble: Trouble) -> None:
     trouble.befall(path)
@@ -156,6 +157,7 @@ async def test_a_daemon_refuses_with_the_words_and_the_code_of_the_trouble(path:
     assert str(path) in daemon.output
 
 
+@pytest.mark.breaks_store("on purpose")
 @every_trouble
 def test_db_check_says_the_same_without_starting_anything(path: Path, trouble: Trouble) -> None:
     trouble.befall(path)

@@ -17,6 +17,7 @@ from npsbridge.core.model import Kind, State
 from npsbridge.core.records import Health
 from npsbridge.store import open_store
 from npsbridge.telemetry import Redactor
+from proof.outputs import OUTPUTS, hear_process
 from unit.cli.commands import Ended
 
 FOREIGN = ("STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "COLUMNS", "FORCE_COLOR")
@@ -51,6 +52,8 @@ def npsbridge(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         with pytest.raises(SystemExit) as left:
             main()
         said = capsys.readouterr()
+        OUTPUTS.know_environment(os.environ)
+        hear_process(["npsbridge", *arguments], f"{said.out}\n{said.err}")
         return Ended(code=int(left.value.code or 0), out=said.out, err=said.err)
 
     return run
