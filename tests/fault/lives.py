@@ -23,55 +23,20 @@ STANDS_STILL: Final = "stands still"
 DIED: Final = "npsbridge ended while the request was under way"
 """How the reason begins of what is held since."""
 
-CRADLE: Final = """
-import asyncio, json, os, signal, sys
-import npsbridge.app.daemon, npsbridge.cli.run
-from npsbridge.cli import main
-from npsbridge.platforms import settings_classes
-from npsbridge.store.sqlite.store import SqliteStore
-
-settings_classes()
-
-def stop_at(method, state, moment):
-    carry_out = getattr(SqliteStore, method)
-
-    async def stopping(store, *arguments, **options):
-        if state and not any(one.state == state for one in arguments[0]):
-            return await carry_out(store, *arguments, **options)
-        if moment == "within":
-            asyncio.ensure_future(carry_out(store, *arguments, **options))
-            await asyncio.sleep(0)
-            os.kill(os.getpid(), signal.SIGKILL)
-        if moment == "after":
-            await carry_out(store, *arguments, **options)
-        print('{"message": "stands still"}', file=sys.stderr, flush=True)
-        await asyncio.Event().wait()
-
-    setattr(SqliteStore, method, stopping)
-
-for number, line in enumerate(sys.stdin, start=1):
-    print('\\n{"message": "life %s"}' % number, file=sys.stderr, flush=True)
-    child = os.fork()
-    if not child:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(2, 1)
-        if stop := json.loads(line):
-            stop_at(**stop)
-        main()
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+TESTS: Final = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """A moment in the life of a daemon: around the first call of a method of its store."""
+    """A moment in the life of a daemon: around a call of a method of its store."""
 
-    method: Literal["append", "commit_routing", "settle"]
+    method: Literal["append", "commit_routing", "settle", "note_fact"]
     moment: Literal["before", "within", "after"]
     """`within`: the write is under way, and the life ends by its own hand; otherwise it stands still there."""
     state: State | None = None
     """Of `settle`: only when something gets into this state."""
+    passes: int = 0
+    """How many such calls go through before."""
 
 
 @dataclass(kw_only=True)
@@ -90,12 +55,19 @@ class Lives(Daemon):
         own = self.lines[self.lines.index(begins) :] if begins in self.lines else []
         return [json.loads(line) for line in own if line.startswith("{") and line.endswith("}")]
 
-    async def begin(self, stop: Stop | None = None) -> None:
-        """Let the next life begin; the one before has ended."""
+    async def begin(self, stop: Stop | None = None, *, mistake: str | None = None, waits: bool = False) -> None:
+        """Let the next life begin; the one before has ended.
+
+        Args:
+            stop: where it is to stand still.
+            mistake: a function of `fault.crash.mistakes`, which spoils it.
+            waits: before it has done anything, for SIGUSR1.
+        """
         self.number += 1
         del self.lines[:]
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(stop and vars(stop)).encode() + b"\n")
+        wish = {"stop": stop and vars(stop), "mistake": mistake, "waits": waits}
+        self.process.stdin.write(json.dumps(wish).encode() + b"\n")
         self.child = await self._heard()
         await self.says(f"life {self.number}")
 
@@ -131,8 +103,8 @@ async def lives(folder: Path, environment: Mapping[str, str]) -> AsyncIterator[L
     """A cradle for lives with these settings, which have no prefix; what lives at the end of the block is killed."""
     settings = {f"NPSBRIDGE_{name}": value for name, value in environment.items()}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-c", CRADLE, "run"),
-        env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder)} | settings,
+        *(sys.executable, "-W", "error", "-m", "fault.cradle", "run"),
+        env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "PYTHONPATH": str(TESTS)} | settings,
         cwd=folder,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -1,0 +1,82 @@
+"""Mistakes that a daemon might make, made on purpose: whatever says that there are none must notice each of them.
+
+A function of this file spoils one life; `fault.cradle` calls it by its name, in the process of that life.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from npsbridge.core.model import Delivery
+from npsbridge.core.records import Arrival
+from npsbridge.engine.dispatch import Lane
+from npsbridge.store.sqlite import opening, upgrades
+from npsbridge.store.sqlite.store import SqliteStore
+
+_left_behind: set[asyncio.Task[None]] = set()
+_append = SqliteStore.append
+_carefully = Lane._set_out
+
+
+def lets_the_disk_be_lazy() -> None:
+    """SQLite syncs now and then, not at every commit."""
+    assert isinstance(opening.WRITING, dict)
+    opening.WRITING["synchronous"] = ("NORMAL", 1)
+
+
+def answers_before_the_commit() -> None:
+    """Callers are thanked before what they sent is on disk."""
+
+    async def append(store: SqliteStore, arrivals: Sequence[Arrival], **more: Any) -> None:
+        _later(_append(store, arrivals, **more))
+
+    _replace(SqliteStore, append)
+
+
+def moves_the_checkpoint_first() -> None:
+    """The checkpoint is on disk before the page that it belongs to."""
+
+    async def append(
+        store: SqliteStore, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None
+    ) -> None:
+        await _append(store, [], checkpoint=checkpoint)
+        await _append(store, arrivals)
+
+    _replace(SqliteStore, append)
+
+
+def notes_the_intent_late() -> None:
+    """A request for a survey leaves before anything on disk says so."""
+
+    async def _set_out(lane: Lane, batch: Sequence[Delivery]) -> Sequence[Delivery]:
+        async def afterwards() -> None:
+            await asyncio.sleep(0.02)
+            await _carefully(lane, batch)
+
+        _later(afterwards())
+        return batch
+
+    _replace(Lane, _set_out)
+
+
+def upgrades_bit_by_bit() -> None:
+    """Every statement of an upgrade is a transaction of its own."""
+
+    def _take_step(database: sqlite3.Connection, number: int, statements: upgrades.Upgrade) -> None:
+        for statement in statements:
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {number:d}")
+
+    _replace(upgrades, _take_step)
+
+
+def _replace(owner: object, by: Callable[..., Any]) -> None:
+    """What has the same name does what this function does, from now on."""
+    setattr(owner, by.__name__, by)
+
+
+def _later(doing: Any) -> None:
+    task = asyncio.ensure_future(doing)
+    _left_behind.add(task)
+    task.add_done_callback(_left_behind.discard)
