@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -117,7 +117,8 @@ async def lives(folder: Path, environment: Mapping[str, str]) -> AsyncIterator[L
         yield made
     finally:
         if made.child:
-            os.kill(made.child, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # its end may not have been heard of yet
+                os.kill(made.child, signal.SIGKILL)
         assert process.stdin is not None
         process.stdin.close()
         await process.wait()

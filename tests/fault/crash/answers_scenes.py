@@ -106,6 +106,7 @@ class Delivering(Answers):
         self.expect(SAID_WITH_COMMENT)
         await self.line.segment.stop()
         await self.daemon.begin()
+        await self.daemon.ready()
         await until(self._is_owed, look_every=0.03)
         await self.daemon.stopped()
 
