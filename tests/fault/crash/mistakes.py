@@ -6,13 +6,16 @@ A function of this file spoils one life; `fault.cradle` calls it by its name, in
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from npsbridge.core.model import Delivery
 from npsbridge.core.records import Arrival
 from npsbridge.engine.dispatch import Lane
 from npsbridge.store.sqlite import opening, upgrades
 from npsbridge.store.sqlite.store import SqliteStore
+
+LATER: Final = 0.2
+"""Seconds by which a mistake comes late; what must not come before it has come by then, on a busy machine as well."""
 
 _left_behind: set[asyncio.Task[None]] = set()
 _append = SqliteStore.append
@@ -29,7 +32,11 @@ def answers_before_the_commit() -> None:
     """Callers are thanked before what they sent is on disk."""
 
     async def append(store: SqliteStore, arrivals: Sequence[Arrival], **more: Any) -> None:
-        _later(_append(store, arrivals, **more))
+        async def afterwards() -> None:
+            await asyncio.sleep(LATER)
+            await _append(store, arrivals, **more)
+
+        _later(afterwards())
 
     _replace(SqliteStore, append)
 
@@ -51,7 +58,7 @@ def notes_the_intent_late() -> None:
 
     async def _set_out(lane: Lane, batch: Sequence[Delivery]) -> Sequence[Delivery]:
         async def afterwards() -> None:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(LATER)
             await _carefully(lane, batch)
 
         _later(afterwards())
