@@ -6,7 +6,9 @@ NpsbridgeError                 carries the exit code a command ends with
 │   ├── StoreLocked            75  another daemon holds the store
 │   ├── StoreUnusable          65  not a database of ours, newer than us, or corrupt
 │   ├── StorePermission        77  the file may not be read or written
-│   └── StoreFull              74  no room; accepting stops until there is some
+│   ├── LeaseLost              75  another replica does this work now
+│   └── StoreUnavailable       69  it cannot be reached, or not be written now; it is tried again
+│       └── StoreFull          74  no room; accepting stops until there is some
 ├── BadRecord                  65  one record that cannot be understood; it is shelved
 └── VendorError                69  what a vendor's answer means for the next step
     ├── TryLater                   passing trouble: ask again after a pause
@@ -73,8 +75,25 @@ class StorePermission(StoreError):
     exit_code = 77
 
 
-class StoreFull(StoreError):
+class LeaseLost(StoreError):
+    """Another replica has taken over what this one was doing; nothing of the transaction was kept."""
+
+    exit_code = 75
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached or written now; later calls may succeed.
+
+    Whether the write under way was kept may be unknown, so whoever tries again must be able to do it twice.
+    """
+
+    exit_code = 69
+
+
+class StoreFull(StoreUnavailable):
     """The disk or the quota is full; nothing of the transaction was kept."""
+
+    exit_code = 74
 
 
 class UsageError(NpsbridgeError):

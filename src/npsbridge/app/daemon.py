@@ -13,7 +13,7 @@ from npsbridge.app.ladder import one_error, running
 from npsbridge.app.sockets import Sockets
 from npsbridge.clock import Clock
 from npsbridge.core.storage import Store
-from npsbridge.errors import ConfigurationError, Fault, ListenError, StoreError, StoreFull
+from npsbridge.errors import ConfigurationError, Fault, ListenError, StoreError, StoreUnavailable
 from npsbridge.service import notify, watchdog_interval
 from npsbridge.settings import Settings
 from npsbridge.telemetry import start_logging
@@ -108,7 +108,7 @@ async def _feed_watchdog(store: Store) -> None:
         try:
             await store.heartbeat()
             notify("WATCHDOG=1")
-        except StoreFull:
+        except StoreUnavailable:
             logger.warning("The watchdog was not fed: the writer has no room")
         except StoreError:
             return  # the store is closed or has failed, which ends the daemon elsewhere

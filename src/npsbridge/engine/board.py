@@ -14,7 +14,7 @@ from npsbridge.core.model import Record
 from npsbridge.core.records import Health
 from npsbridge.core.storage import Store
 from npsbridge.engine.pauses import by_hand
-from npsbridge.errors import StoreFull
+from npsbridge.errors import StoreUnavailable
 
 
 class Direction(StrEnum):
@@ -144,5 +144,5 @@ class Board:
         )
         try:
             await self._store.note_health(health)
-        except StoreFull:
+        except StoreUnavailable:
             logger.bind(connection=line.connection).warning("The state of a connection was not noted: no room")

@@ -13,7 +13,7 @@ import msgspec
 
 from npsbridge.core.pace import RateWindow
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import StoreError, StoreFull
+from npsbridge.errors import StoreError, StoreUnavailable
 
 NOTE_EVERY: Final = 10.0
 WORTH_NOTING: Final = 0.25
@@ -70,7 +70,7 @@ class Budgets:
 
     async def _note(self, name: str, window: RateWindow) -> None:
         used = _Used(at=self._seams.clock.now_ms(), booked=window.booked(self._seams.clock.monotonic()))
-        with suppress(StoreFull):
+        with suppress(StoreUnavailable):
             await self._seams.store.note_fact(_fact(name), msgspec.json.encode(used).decode())
             self._noted.add(name)
 

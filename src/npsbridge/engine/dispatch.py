@@ -34,7 +34,7 @@ from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.doubt import Doubts
 from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import StoreFull
+from npsbridge.errors import StoreUnavailable
 
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
@@ -116,7 +116,7 @@ class Lane:
         while not self._stopping.is_set() and self._pace.verdict is not Verdict.RETIRED:
             try:
                 await (self._stand_still() if self._is_paused else self.step())
-            except StoreFull:
+            except StoreUnavailable:
                 await self._rest(FULL_DISK_PAUSE)
 
     async def _stand_still(self) -> None:
@@ -198,7 +198,7 @@ class Lane:
         while changed:
             try:
                 await self._store.settle(changed)
-            except StoreFull:
+            except StoreUnavailable:
                 await self._rest(FULL_DISK_PAUSE)
                 if self._stopping.is_set():
                     raise

@@ -67,7 +67,7 @@ class Doubts:
         """Put on disk which requests are about to leave; only then may they.
 
         Raises:
-            StoreFull: nothing may leave.
+            StoreUnavailable: nothing may leave.
         """
         setting_out = [Settlement(id=one.id, state=State.INFLIGHT) for one in batch if self.concerns(one)]
         if setting_out:

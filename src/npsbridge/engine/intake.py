@@ -39,7 +39,7 @@ class Intake:
         connection costs no writes.
 
         Raises:
-            StoreFull: nothing was kept; the page will be read again.
+            StoreUnavailable: nothing was kept; the page will be read again.
         """
         keyed = {_key(connection, record): record for record in page.records}
         fresh = {key: record for key, record in keyed.items() if not self._is_latest(key)}
@@ -55,7 +55,7 @@ class Intake:
         """Journal what a webhook carried; it is on disk when this returns.
 
         Raises:
-            StoreFull: nothing was kept; the vendor must be told to try again.
+            StoreUnavailable: nothing was kept; the vendor must be told to try again.
         """
         await self._append(connection, Origin.WEBHOOK, records, None)
         self._remember(connection, {_key(connection, record): record for record in records})
@@ -64,7 +64,7 @@ class Intake:
         """Remember who wants no more surveys, from any platform; it is on disk when this returns.
 
         Raises:
-            StoreFull: nothing was kept; the vendor must be told to try again.
+            StoreUnavailable: nothing was kept; the vendor must be told to try again.
         """
         found = {PersonId(IdKind.EMAIL, email) for one in emails if (email := normalised_email(one))}
         known = await self._seams.store.recall_people(found)
@@ -76,7 +76,7 @@ class Intake:
         """Journal one request with Segment calls; it is on disk when this returns.
 
         Raises:
-            StoreFull: nothing was kept; the caller must be told to try again.
+            StoreUnavailable: nothing was kept; the caller must be told to try again.
         """
         now = self._seams.clock.now_ms()
         origin = Origin.SDK if source is CallSource.SDK else Origin.WEBHOOK

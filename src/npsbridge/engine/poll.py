@@ -11,7 +11,7 @@ from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import Gone, PersonMustAct, StoreFull, TryLater, UnreadablePage
+from npsbridge.errors import Gone, PersonMustAct, StoreUnavailable, TryLater, UnreadablePage
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 120.0
 """Seconds between rounds that fail for a passing reason."""
@@ -61,7 +61,7 @@ class Poller:
             self._count("paused")
             await self._note(Condition.PAUSED, str(refusal))
             return self._backoff(FIRST_PROBE, LONGEST_PROBE)
-        except (TryLater, StoreFull) as trouble:
+        except (TryLater, StoreUnavailable) as trouble:
             self._count("retry")
             await self._note(Condition.RETRYING, str(trouble))
             return await self._after(trouble)
@@ -93,7 +93,7 @@ class Poller:
         else:
             await self._note(self._resting)
 
-    async def _after(self, trouble: TryLater | StoreFull) -> float:
+    async def _after(self, trouble: TryLater | StoreUnavailable) -> float:
         """Seconds until it is worth asking again; an unreadable page goes to the shelf in the meantime."""
         if isinstance(trouble, UnreadablePage):
             await self._shelve(trouble)
@@ -113,7 +113,7 @@ class Poller:
             self._unreadable = item.key
         try:
             await self._seams.store.shelve(item)
-        except StoreFull:
+        except StoreUnavailable:
             bound.warning("An unreadable answer was not shelved: no room")
 
     def _backoff(self, first: float, longest: float) -> float:

@@ -50,7 +50,7 @@ class ReadBack:
         """Keep hints on disk and wake the task.
 
         Raises:
-            StoreFull: nothing was kept; the vendor must be told to try again.
+            StoreUnavailable: nothing was kept; the vendor must be told to try again.
         """
         await self._seams.store.note_hints(self._name, hints, heard_at=self._seams.clock.now_ms())
         self._seams.metrics.ingest_events.labels("webhook", "hinted").inc(len(hints))

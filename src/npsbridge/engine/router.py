@@ -17,7 +17,7 @@ from npsbridge.core.storage import Store
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import StoreFull
+from npsbridge.errors import StoreUnavailable
 
 ENTRIES = 50
 """How many entries are read at once."""
@@ -56,7 +56,7 @@ class Router:
             try:
                 if not await self.step():
                     await self._bell.wait(await self._until_next())
-            except StoreFull:
+            except StoreUnavailable:
                 await anyio.sleep(FULL_DISK_PAUSE)
 
     async def step(self) -> bool:

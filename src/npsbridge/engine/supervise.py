@@ -8,7 +8,7 @@ from loguru import logger
 
 from npsbridge.clock import Clock
 from npsbridge.core.pace import backoff
-from npsbridge.errors import StoreError, StoreFull
+from npsbridge.errors import StoreError, StoreUnavailable
 from npsbridge.metrics import Metrics
 
 RESTARTS = 5
@@ -28,7 +28,7 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]], *, clock: Clo
     while True:
         try:
             await run()
-        except StoreFull:
+        except StoreUnavailable:
             logger.bind(task=name).warning("A task found no room in the store and is started again")
             pause = FULL_STORE_PAUSE
         except StoreError:

@@ -7,7 +7,7 @@ import anyio
 from npsbridge.core.records import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import StoreFull
+from npsbridge.errors import StoreUnavailable
 
 PURGE_EVERY = 600.0
 BETWEEN_CHUNKS = 0.05
@@ -32,7 +32,7 @@ class Upkeep:
         """Delete a chunk; whether there may be another."""
         try:
             deleted = await self._seams.store.purge(now=self._seams.clock.now_ms(), retention=self._retention)
-        except StoreFull:
+        except StoreUnavailable:
             return False  # deleting needs a little room itself; the next time finds some
         return deleted > 0
 

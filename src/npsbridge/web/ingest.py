@@ -33,7 +33,7 @@ _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
 _COUNTED_AS: Final = {"invalid_signature": "forged"}
 
 Keep = Callable[[bytes, int, CallSource], Awaitable[None]]
-"""Journals one encoded Envelope and its number of calls; they are on disk when it returns. Raises StoreFull."""
+"""Journals one encoded Envelope and its number of calls; they are on disk when it returns. Raises StoreUnavailable."""
 Answer = Callable[[], Awaitable[web.Response]]
 
 
@@ -177,7 +177,7 @@ async def kept(ingest: Ingest, envelope: Envelope) -> web.Response:
     """Put the calls of a request on disk, and only then thank for them.
 
     Raises:
-        StoreFull: nothing was kept.
+        StoreUnavailable: nothing was kept.
         TimeoutError: the store does not answer.
     """
     if envelope.batch:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import databases
 from npsbridge.core.model import Kind, PlannedDelivery, Respondent, Response, State
 from npsbridge.core.records import Arrival, Origin, RememberedResponse, Routing, Settlement, Shelved
 from npsbridge.core.storage import Store
@@ -18,7 +19,11 @@ def sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'npsbridge.db'}"
 
 
-ENGINES: dict[str, Callable[[Path], str]] = {"sqlite": sqlite_url}
+def postgres_url(_: Path) -> str:
+    return databases.postgres_url()
+
+
+ENGINES: dict[str, Callable[[Path], str]] = {"sqlite": sqlite_url, "postgres": postgres_url}
 """By name of the engine: the URL of a store that is not there yet, given an empty folder."""
 
 

@@ -21,12 +21,20 @@ async def beside(store: Store, store_url: str, clock: Clock) -> AsyncIterator[St
         yield opened
 
 
-async def test_i16_a_second_daemon_is_turned_away(store: Store, store_url: str, clock: Clock) -> None:
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+async def test_i16_a_second_daemon_on_one_file_is_turned_away(store: Store, store_url: str, clock: Clock) -> None:
     with pytest.raises(StoreLocked, match="another daemon") as refusal:
         async with open_store(store_url, clock=clock):
             pytest.fail("it must not open")
     assert refusal.value.exit_code == 75
     await store.append([arrival()])
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+async def test_a_second_daemon_on_one_database_is_a_replica(store: Store, store_url: str, clock: Clock) -> None:
+    async with open_store(store_url, clock=clock) as replica:
+        await replica.append([arrival(body=b"[1]")])
+        assert [entry.body for entry in await store.unrouted(9)] == [b"[1]"]
 
 
 async def test_the_next_daemon_may_open_when_the_first_has_closed(store_url: str, clock: Clock) -> None:

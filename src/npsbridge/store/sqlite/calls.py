@@ -3,7 +3,6 @@
 The functions that write run inside one transaction of the writer, which begins and ends it.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any, Final
@@ -14,6 +13,7 @@ from npsbridge.core.calls import Call
 from npsbridge.core.forward import IDENTIFY
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.records import AwaitedCall, Routing
+from npsbridge.store.marks import digest_of_message
 from npsbridge.store.sqlite.reader import Reader
 
 SEEN: Final = "SELECT digest FROM seen WHERE digest IN (:many)"
@@ -55,14 +55,8 @@ PURGE_SEEN: Final = """
     )
 """
 
-_DIGEST_BYTES: Final = 16
 _encoder = msgspec.json.Encoder()
 _call = msgspec.json.Decoder(Call)
-
-
-def _digest(message_id: str) -> bytes:
-    """Short, and of one length whatever a sender makes of its messageIds."""
-    return hashlib.blake2b(message_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -70,7 +64,7 @@ def _digest(message_id: str) -> bytes:
 
 async def seen(reader: Reader, message_ids: Collection[str]) -> set[str]:
     """Those that came before."""
-    digests = {_digest(one): one for one in message_ids}
+    digests = {digest_of_message(one): one for one in message_ids}
     return {digests[found] for (found,) in await reader.rows_of(SEEN, digests)}
 
 
@@ -119,7 +113,7 @@ def _awaited(row: tuple[Any, ...]) -> AwaitedCall:
 
 def keep(database: sqlite3.Connection, routing: Routing, *, gone: Collection[str], now: int) -> int:
     """Make true what a routing says of its calls, but nothing of those who are gone; returns how many wait anew."""
-    database.executemany(NOTE_SEEN, [(_digest(one), now) for one in routing.seen])
+    database.executemany(NOTE_SEEN, [(digest_of_message(one), now) for one in routing.seen])
     told = [(person, connection, mark) for (connection, person), mark in routing.said.items() if person not in gone]
     database.executemany(NOTE_SAID, told)
     waiting = [_row(one) for one in routing.awaited if one.person not in gone]

@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from npsbridge.core.identity import delivery_person
-from npsbridge.core.model import Identity, State
+from npsbridge.core.model import State
 from npsbridge.core.people import ERASED, IdKind, PersonId, key_of
 from npsbridge.core.records import Forgotten
+from npsbridge.store.marks import inbound_key
 from npsbridge.store.rows import FINISHED
 from npsbridge.store.sqlite import calls, people
 from npsbridge.store.sqlite import statements as sql
@@ -262,17 +262,6 @@ def _forget_names(database: sqlite3.Connection, ids: Collection[PersonId], trace
     """What is kept under an id itself."""
     for one in ids:
         database.execute(FORGET_IDENTITY[one.kind], (one.value,))
-        database.execute(FORGET_NEWEST, (_inbound_key(one),))
+        database.execute(FORGET_NEWEST, (inbound_key(one),))
     hints = database.execute(HINTS).fetchall()
     database.executemany(FORGET_HINT, [(number,) for number, hint in hints if traces.in_text(hint)])
-
-
-def _inbound_key(one: PersonId) -> str:
-    """The key under which the newest answer of a person is remembered (npsbridge.core.identity.person_keys)."""
-    match one.kind:
-        case IdKind.USER:
-            return delivery_person(Identity(user_id=one.value))
-        case IdKind.ANONYMOUS:
-            return delivery_person(Identity(anonymous_id=one.value))
-        case IdKind.EMAIL:
-            return f"email:{one.value}"

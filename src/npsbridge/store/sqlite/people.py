@@ -4,7 +4,6 @@ The functions that write run inside one transaction of the writer, which begins 
 tables and none of the rules by which persons are told apart.
 """
 
-import hashlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -22,6 +21,7 @@ from npsbridge.core.people import (
     key_of,
     number_of,
 )
+from npsbridge.store.marks import digest_of_id, surveyed_by
 from npsbridge.store.sqlite.reader import Reader
 
 OWNERS: Final = "SELECT kind, value, number FROM person_ids WHERE kind = ? AND value IN (:many)"
@@ -63,15 +63,8 @@ SUPPRESS: Final = """
 IS_ERASED: Final = "SELECT 1 FROM suppressions WHERE digest = ? AND reason = 'erased'"
 DELETE: Final = "DELETE FROM persons WHERE number = ?"
 
-_DIGEST_BYTES: Final = 16
 _encoder = msgspec.json.Encoder()
 _person = msgspec.json.Decoder(Person)
-
-
-def digest(key: bytes, one: PersonId) -> str:
-    """What stands for an id that must not be kept: BLAKE2b under the store's own key."""
-    said = f"{one.kind.value}\n{one.value}".encode()
-    return hashlib.blake2b(said, key=key, digest_size=_DIGEST_BYTES).hexdigest()
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -82,7 +75,7 @@ async def recall(reader: Reader, ids: Collection[PersonId]) -> KnownPeople:
     (counter,) = await reader.rows(COUNTER)
     owners = await _owners(reader, ids)
     persons = {number: _person.decode(content) for number, content in await reader.rows_of(PERSONS, {*owners.values()})}
-    sought = {*ids, *(one for person in persons.values() for one in _surveyed_by(person))}
+    sought = {*ids, *(one for person in persons.values() for one in surveyed_by(person))}
     return KnownPeople(
         persons={person.key: person for person in persons.values()},
         owners={one: key_of(number) for one, number in owners.items() if number in persons},
@@ -99,18 +92,12 @@ async def _owners(reader: Reader, ids: Collection[PersonId]) -> dict[PersonId, i
     return {PersonId(IdKind(kind), value): number for kind, value, number in rows}
 
 
-def _surveyed_by(person: Person) -> list[PersonId]:
-    """The ids that a suppression of the person may stand under."""
-    mailbox = [PersonId(IdKind.EMAIL, person.email)] if person.email else []
-    return [*(PersonId(IdKind.USER, user_id) for user_id in person.user_ids), *mailbox]
-
-
 async def suppressed(reader: Reader, ids: Collection[PersonId]) -> dict[PersonId, str]:
     """Why these ids may not be surveyed; those that may are left out."""
     if not ids:
         return {}
     ((key,),) = await reader.rows(DIGEST_KEY)
-    digests = {digest(key, one): one for one in ids}
+    digests = {digest_of_id(key, one): one for one in ids}
     return {digests[found]: reason for found, reason in await reader.rows_of(SUPPRESSED, digests)}
 
 
@@ -179,7 +166,7 @@ def _with_erased_ids(database: sqlite3.Connection, change: PeopleChange) -> set[
         for one, owner in change.owners.items()
         # A user on the device of somebody who was erased is somebody else.
         if not (one.kind is IdKind.ANONYMOUS and owner in users)
-        and database.execute(IS_ERASED, (digest(key, one),)).fetchone() is not None
+        and database.execute(IS_ERASED, (digest_of_id(key, one),)).fetchone() is not None
     }
 
 
@@ -191,4 +178,4 @@ def digest_key(database: sqlite3.Connection) -> bytes:
 def suppress(database: sqlite3.Connection, ids: Iterable[PersonId], because: str) -> None:
     """Note why these ids may not be surveyed."""
     key = digest_key(database)
-    database.executemany(SUPPRESS, [(digest(key, one), because) for one in ids])
+    database.executemany(SUPPRESS, [(digest_of_id(key, one), because) for one in ids])

@@ -1,0 +1,118 @@
+"""What only one replica may do at a time, and how it knows that it still may.
+
+A lease has a deadline, so that the work of a replica that died goes on elsewhere; and a fence, a number that grows with
+each holder, so that a replica that only slept can neither write nor send under a lease it has lost (Martin Kleppmann,
+"How to do distributed locking", 2016). Nothing here does anything; the docstrings are the contract.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Protocol
+
+from npsbridge.core.model import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to do one piece of work, as its holder has it."""
+
+    name: str
+    """Of the work: `router`, `poll delighted`, `forward segment`."""
+    fence: int
+    """Larger than that of every holder before."""
+    is_good: Callable[[], bool]
+    """Whether nobody else can have it yet, by the clocks of this machine. What leaves this process asks first."""
+
+
+_current: ContextVar[Lease | None] = ContextVar("npsbridge_lease", default=None)
+
+
+def current_lease() -> Lease | None:
+    """The lease under which the running task works, and every task that it starts; None where none is needed."""
+    return _current.get()
+
+
+@contextmanager
+def under(lease: Lease) -> Iterator[None]:
+    """A block whose writes and requests are made under a lease."""
+    token = _current.set(lease)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+class Replica(Record, frozen=True, kw_only=True):
+    """One running daemon of several on one store."""
+
+    id: str
+    host: str
+    version: str
+    settings: str
+    """A digest of its settings; two that differ do not do the same."""
+    works: tuple[str, ...]
+    """The pieces of work that it can do."""
+    started_at: int
+    """Milliseconds since 1970, by its own clock."""
+    heard_at: int = 0
+    """When it was last heard of, milliseconds since 1970 by the store's clock."""
+    skew: int = 0
+    """Milliseconds by which its clock is ahead of the store's."""
+
+
+class Holding(Record, frozen=True, kw_only=True):
+    """Who does a piece of work."""
+
+    name: str
+    holder: str | None
+    """The id of a replica; None while nobody has it."""
+    fence: int
+
+
+class Fleet(Record, frozen=True, kw_only=True):
+    """All replicas that were heard of lately, and what each of them does."""
+
+    now: int
+    """Milliseconds since 1970, by the store's clock."""
+    replicas: tuple[Replica, ...] = ()
+    """In order of their ids."""
+    holdings: tuple[Holding, ...] = ()
+    """In order of their names; what was held too long without being renewed is held by nobody."""
+
+
+class Leases(Protocol):
+    """Who does what, among all replicas on one store. Time is that of the store.
+
+    Every method raises StoreUnavailable while the store cannot be reached.
+    """
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there may be other replicas at all; otherwise everything is held by the only one, for ever."""
+
+    async def announce(self, me: Replica, held: Mapping[str, int], *, seconds: float) -> Fleet:
+        """Be heard of, and renew what is held (fences by name) for so many seconds from now.
+
+        What another replica has taken meanwhile is not renewed, and its holding says so. A replica that has not been
+        heard of for as long is left out.
+        """
+
+    async def take(self, names: Collection[str], *, holder: str, seconds: float) -> dict[str, int]:
+        """Take what nobody holds; returns the new fences, by name, of what was got."""
+
+    async def give_back(self, held: Mapping[str, int]) -> None:
+        """Let others take at once what is still held under these fences, by name."""
+
+    async def leave(self, replica: str) -> None:
+        """Be no replica any more."""
+
+    async def fleet(self, *, seconds: float) -> Fleet:
+        """All replicas that were heard of in so many seconds, for those who only look."""
+
+    async def book(self, connection: str, *, limit: float, seconds: float) -> float:
+        """Book one request to an account of which all replicas may make no more than `limit` in any `seconds`.
+
+        Returns the seconds until it may leave.
+        """

@@ -1,0 +1,172 @@
+"""A real PostgreSQL for the tests: one server for the whole run, a schema of its own for each test.
+
+Its programs come from the wheel `pgserver`, so nothing has to be installed by hand. Where the wheel is missing tests
+skip, and fail with REQUIRE_ALL_TESTS=1.
+"""
+
+import atexit
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+NOBODY = "nobody"
+"""PostgreSQL refuses to run as root."""
+SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    # Every commit waits for the disk, as it has to; autovacuum comes as often as it would under real load.
+    "fsync": "on",
+    "autovacuum_naptime": "5s",
+}
+# Ends the server with the process that reads from this one, however that ends.
+WATCHED = 'exec 3<&0; "$@" </dev/null & pid=$!; cat <&3 >/dev/null; kill -INT $pid; wait $pid'
+
+_numbers = count(1)
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server; `stop` and `start` are for tests of its loss, on a server of their own."""
+
+    programs: Path
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        command = [self.programs / "postgres", "-D", self.data, "-k", self.folder, *settings]
+        log = (self.folder / "log").open("ab")
+        with log:
+            self.process = subprocess.Popen(  # noqa: S603 - programs of our own
+                ["/bin/sh", "-c", WATCHED, "sh", *map(str, command)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                user=_user(),
+                start_new_session=True,
+            )
+        self._wait()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """End it; at once is as in a crash."""
+        if self.process is None:
+            return
+        if at_once:
+            os.kill(self.postmaster, 3)  # SIGQUIT: no last words, recovery at the next start
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.wait(STOP_SECONDS)
+        self.process = None
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def postmaster(self) -> int:
+        """The number of its first process."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def url(self, schema: str | None = None) -> str:
+        """Of a schema that is not there yet."""
+        wanted = schema or f"t{next(_numbers)}"
+        return f"postgresql://postgres@/postgres?host={quote(str(self.folder))}&search_path={wanted}"
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process is not None and self.process.poll() is not None:
+                break
+            pid_file = self.data / "postmaster.pid"
+            if pid_file.exists() and pid_file.read_text().rstrip().endswith("ready"):
+                return
+            time.sleep(0.02)
+        raise AssertionError((self.folder / "log").read_text())
+
+
+def new_server() -> Server:
+    """A server of its own, in a fresh folder; the caller starts and stops it."""
+    programs = _programs()
+    folder = Path(tempfile.mkdtemp(prefix="npsbridge-pg-"))
+    if (user := _user()) is not None:
+        entry = pwd.getpwnam(user)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+    server = Server(programs, folder)
+    subprocess.run(  # noqa: S603 - programs of our own
+        [programs / "initdb", "-D", server.data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"],
+        check=True,
+        capture_output=True,
+        user=user,
+        cwd=folder,
+        timeout=START_SECONDS,
+    )
+    return server
+
+
+@cache
+def the_server() -> Server:
+    """The one that all tests share, from its first use to the end of the run."""
+    server = new_server()
+    server.start()
+    atexit.register(remove, server)
+    return server
+
+
+def remove(server: Server) -> None:
+    """Stop a server and leave nothing of it."""
+    server.stop()
+    shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def postgres_url() -> str:
+    """The URL of a store that is not there yet."""
+    return the_server().url()
+
+
+def _user() -> str | None:
+    return NOBODY if os.geteuid() == 0 else None
+
+
+@cache
+def _programs() -> Path:
+    """Where the programs are, readable for whoever has to run them."""
+    found = find_spec("pgserver")
+    if found is None or found.origin is None:
+        reason = "pgserver, which brings PostgreSQL, is not installed: pip install 'npsbridge[test]'"
+        if os.environ.get("REQUIRE_ALL_TESTS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    installed = Path(found.origin).parent / "pginstall"
+    if _can_run(installed / "bin" / "initdb"):
+        return installed / "bin"
+    copy = Path(tempfile.mkdtemp(prefix="npsbridge-pg-programs-"))
+    copy.chmod(0o755)
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    shutil.copytree(installed, copy / "pginstall", symlinks=True)
+    for one in (copy / "pginstall").rglob("*"):
+        one.chmod(
+            one.stat().st_mode | 0o555 if one.is_dir() or one.parent.name == "bin" else one.stat().st_mode | 0o444
+        )
+    return copy / "pginstall" / "bin"
+
+
+def _can_run(program: Path) -> bool:
+    try:
+        subprocess.run([program, "--version"], check=True, capture_output=True, user=_user(), timeout=10)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
