@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+import databases
 from proof.outputs import OUTPUTS, listen_everywhere
 from proof.stores import stores_used
 
@@ -35,3 +36,9 @@ def _promises(request: pytest.FixtureRequest) -> Iterator[None]:
     leaks = OUTPUTS.leaks()
     if leaks and any(map(request.path.is_relative_to, WITH_OUTPUTS)):
         pytest.fail("\n".join(leaks), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_used_again() -> Iterator[None]:
+    yield
+    databases.take_back()

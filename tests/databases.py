@@ -1,9 +1,11 @@
-"""A real PostgreSQL for the tests: one server for the whole run, a schema of its own for each test.
+"""A real PostgreSQL for the tests: one server for the whole run, an empty schema of its own for each test.
 
-Its programs come from the wheel `pgserver`, so nothing has to be installed by hand. Where the wheel is missing tests
+Schemas are emptied and used again, for to make one takes longer than most tests. The server's programs come from the
+wheel `pgserver`, so nothing has to be installed by hand. Where the wheel is missing tests
 skip, and fail with REQUIRE_ALL_TESTS=1.
 """
 
+import asyncio
 import atexit
 import os
 import pwd
@@ -11,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -35,7 +38,15 @@ SETTINGS = {
 # Ends the server with the process that reads from this one, however that ends.
 WATCHED = 'exec 3<&0; "$@" </dev/null & pid=$!; cat <&3 >/dev/null; kill -INT $pid; wait $pid'
 
+KEPT = {"upgrades", "digest_key", "numbers"}
+"""Tables that an empty store has something in."""
+MEMORY = Path("/dev/shm")  # noqa: S108 - the server makes a folder of its own below it
+"""Where its files are, if there is room: many tests share this disk."""
+ROOM = 1 << 30
+
 _numbers = count(1)
+_handed_out: list[str] = []
+_used: list[str] = []
 
 
 @dataclass(slots=True)
@@ -81,10 +92,9 @@ class Server:
         """The number of its first process."""
         return int((self.data / "postmaster.pid").read_text().split()[0])
 
-    def url(self, schema: str | None = None) -> str:
-        """Of a schema that is not there yet."""
-        wanted = schema or f"t{next(_numbers)}"
-        return f"postgresql://postgres@/postgres?host={quote(str(self.folder))}&search_path={wanted}"
+    def url(self, schema: str) -> str:
+        """Of a schema, whether it is there or not."""
+        return f"postgresql://postgres@/postgres?host={quote(str(self.folder))}&search_path={schema}"
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -101,7 +111,8 @@ class Server:
 def new_server() -> Server:
     """A server of its own, in a fresh folder; the caller starts and stops it."""
     programs = _programs()
-    folder = Path(tempfile.mkdtemp(prefix="npsbridge-pg-"))
+    has_room = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    folder = Path(tempfile.mkdtemp(prefix="npsbridge-pg-", dir=MEMORY if has_room else None))
     if (user := _user()) is not None:
         entry = pwd.getpwnam(user)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
@@ -133,8 +144,39 @@ def remove(server: Server) -> None:
 
 
 def postgres_url() -> str:
-    """The URL of a store that is not there yet."""
-    return the_server().url()
+    """The URL of an empty store; after the test others may use it."""
+    server = the_server()
+    if _used:
+        schema = _used.pop()
+        _emptied(server.url(schema), schema)
+    else:
+        schema = f"t{next(_numbers)}"
+    _handed_out.append(schema)
+    return server.url(schema)
+
+
+def take_back() -> None:
+    """Have all stores used again that were handed out; nobody has one open."""
+    _used.extend(_handed_out)
+    _handed_out.clear()
+
+
+def _emptied(url: str, schema: str) -> None:
+    import asyncpg  # noqa: PLC0415 - most tests need no database
+
+    async def empty() -> None:
+        connection = await asyncpg.connect(url)
+        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
+        for (table,) in tables:
+            if table not in KEPT:
+                await connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+        if tables:
+            await connection.execute("UPDATE numbers SET last = 0")
+        await connection.close()
+
+    # In a thread of its own, because this one may have a loop for the tests.
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, empty()).result()
 
 
 def _user() -> str | None:

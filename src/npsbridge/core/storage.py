@@ -39,6 +39,8 @@ class Store(Protocol):
 
     Raises:
         StoreFull: no room; nothing was kept, later calls may succeed.
+        StoreUnavailable: it cannot be reached or written now, later calls may succeed; whether it was kept is unknown.
+        LeaseLost: another replica does now what the running task was doing (`npsbridge.core.leases`).
         StoreError: the disk failed; the process should end.
     """
 
@@ -254,4 +256,4 @@ class Store(Protocol):
         """Return once the writer has answered; used for liveness, writes nothing."""
 
     async def probe(self) -> None:
-        """Prove that a commit would succeed now; raises StoreError or StoreFull."""
+        """Prove that a commit would succeed now; raises StoreError or StoreUnavailable."""

@@ -25,6 +25,8 @@ def postgres_url(_: Path) -> str:
 
 ENGINES: dict[str, Callable[[Path], str]] = {"sqlite": sqlite_url, "postgres": postgres_url}
 """By name of the engine: the URL of a store that is not there yet, given an empty folder."""
+MODEL_RUNS = {"sqlite": 40, "postgres": 12}
+"""How many sequences of steps are tried against the model; each step of a database is a few round trips."""
 
 
 class Wall:

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from contract.store.examples import ENGINES, START, Wall, arrival, held_back, planned, remembered, shelved
+import databases
+from contract.store.examples import ENGINES, MODEL_RUNS, START, Wall, arrival, held_back, planned, remembered, shelved
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
 from npsbridge.core.records import Ledger, Retention, Routing, Settlement
@@ -101,6 +102,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.run(self.opening.__aexit__(None, None, None))
         self.runner.close()
         self.folder.cleanup()
+        databases.take_back()
 
     @rule(counts=st.lists(st.integers(0, 4), max_size=3))
     def arrive(self, counts: list[int]) -> None:
@@ -250,7 +252,10 @@ def _released(decided: Routing, responses: tuple[Any, ...]) -> Routing:
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_i2_i4_i5_whatever_happens_the_store_does_what_the_model_does(engine: str) -> None:
     steps = settings(
-        max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=MODEL_RUNS[engine],
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     machine: Any = partial(StoreMachine, engine)
     run_state_machine_as_test(machine, settings=steps)

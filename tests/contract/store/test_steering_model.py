@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
-from contract.store.examples import ENGINES, arrival, planned
+from contract.store.examples import ENGINES, MODEL_RUNS, arrival, planned
 from contract.store.test_model import CONNECTIONS, Owed, StoreMachine
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.records import Routing, Settlement
@@ -86,7 +86,10 @@ class SteeredMachine(StoreMachine):
 @pytest.mark.parametrize("engine", sorted(ENGINES))
 def test_i2_i5_whatever_a_person_decides_the_ledger_is_that_of_the_model(engine: str) -> None:
     steps = settings(
-        max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=MODEL_RUNS[engine],
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     machine: Any = partial(SteeredMachine, engine)
     run_state_machine_as_test(machine, settings=steps)

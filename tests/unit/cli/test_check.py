@@ -96,13 +96,16 @@ def test_f42_every_fault_is_a_finding(npsbridge: Command, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_store_that_this_release_has_not_is_found_before_it_is_needed(
+def test_a_store_whose_driver_is_not_installed_is_found_before_it_is_needed(
     npsbridge: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NPSBRIDGE_STORE_URL", "postgresql://localhost/nps")
+    monkeypatch.setenv("NPSBRIDGE_STORE_URL", "postgresql://nps:secret-word@localhost/nps")
+    monkeypatch.setattr("npsbridge.store.find_spec", lambda _: None)
     checked = npsbridge("check")
     assert checked.code == 78
     assert "wrong   NPSBRIDGE_STORE_URL" in checked.out
+    assert "pip install 'npsbridge[postgres]'" in checked.out
+    assert "secret-word" not in checked.out + checked.err
 
 
 @pytest.mark.usefixtures("configured")

@@ -12,6 +12,7 @@ import msgspec
 
 from npsbridge.core.calls import Call
 from npsbridge.core.forward import IDENTIFY
+from npsbridge.core.keys import normalised_email
 from npsbridge.core.records import AwaitedCall, Routing
 from npsbridge.store.marks import digest_of_message
 from npsbridge.store.postgres.connections import Connections, Row
@@ -21,6 +22,14 @@ SEEN: Final = "SELECT digest FROM seen WHERE digest = ANY($1::bytea[])"
 SAID: Final = "SELECT connection, person, fingerprint FROM said WHERE person = ANY($1::text[])"
 _AWAITED: Final = "SELECT connection, person, reason, expires_at, call FROM awaited"
 AWAITED: Final = f"{_AWAITED} WHERE person = ANY($1::text[]) ORDER BY id"
+NEWEST_AWAITED: Final = f"""
+    {_AWAITED} WHERE $1::text IS NULL OR connection = $1 ORDER BY id DESC LIMIT $2
+"""
+TRACED_AWAITED: Final = f"""
+    {_AWAITED} WHERE message_id = $1 OR person IN (
+        SELECT 'person:' || number::text FROM person_ids WHERE (kind = 'email' OR kind = 'user_id') AND value = $2
+    ) ORDER BY id
+"""  # noqa: S608 - put together from constants
 EXPIRED: Final = f"{_AWAITED} WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2"
 NEXT_EXPIRY: Final = "SELECT min(expires_at) FROM awaited"
 
@@ -56,9 +65,9 @@ AWAIT_NO_LONGER: Final = """
 REKEY_AWAITED: Final = "UPDATE awaited SET person = $2 WHERE person = $1"
 FORGET_AWAITED: Final = "DELETE FROM awaited WHERE person = ANY($1::text[]) RETURNING id"
 PURGE_SEEN: Final = """
-    DELETE FROM seen WHERE digest IN (
+    DELETE FROM seen WHERE digest = ANY(ARRAY(
         SELECT digest FROM seen WHERE seen_at <= $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED
-    ) RETURNING 1
+    )) RETURNING 1
 """
 
 Key = tuple[str, str]
@@ -83,6 +92,17 @@ async def said(connections: Connections, persons: Collection[str]) -> dict[Key, 
 async def awaited(connections: Connections, persons: Collection[str]) -> list[AwaitedCall]:
     """What waits for these persons."""
     return [_awaited(row) for row in await connections.rows_of(AWAITED, persons)]
+
+
+async def newest_awaited(connections: Connections, connection: str | None, limit: int) -> list[AwaitedCall]:
+    """What waits for its person, newest first."""
+    return [_awaited(row) for row in await connections.rows(NEWEST_AWAITED, connection, limit)]
+
+
+async def traced(connections: Connections, key: str) -> list[AwaitedCall]:
+    """What waits under a messageId, or for whom an email or a userId names."""
+    found = await connections.rows(TRACED_AWAITED, stored(key), stored(normalised_email(key) or key))
+    return [_awaited(row) for row in found]
 
 
 async def expired(connections: Connections, now: int, limit: int) -> list[AwaitedCall]:

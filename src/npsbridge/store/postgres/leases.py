@@ -32,10 +32,10 @@ REGISTER: Final = """
 # Whoever looks at the same lease at the same moment passes it by.
 TAKE: Final = f"""
     UPDATE leases SET holder = $2, fence = fence + 1, held_until = {_NOW} + $3
-    WHERE name IN (
+    WHERE name = ANY(ARRAY(
         SELECT name FROM leases WHERE name = ANY($1::text[]) AND (holder IS NULL OR held_until < {_NOW})
         ORDER BY name FOR UPDATE SKIP LOCKED
-    )
+    ))
     RETURNING name, fence
 """  # noqa: S608 - put together from constants
 GIVE_BACK: Final = """

@@ -65,16 +65,23 @@ FORGET_HINTS: Final = "DELETE FROM hints WHERE connection = $1 AND hint = ANY($2
 # --- responses --------------------------------------------------------------------------------------------------
 
 REMEMBER_RESPONSES: Final = """
-    INSERT INTO responses (connection, response_id, revision, milestones, settle_at, email, journal_id, content)
-    SELECT connection, response_id, revision, milestones, settle_at, email, journal_id, content
-    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bytea[])
-        WITH ORDINALITY
-        AS given (connection, response_id, revision, milestones, settle_at, email, journal_id, content, place)
+    INSERT INTO responses (connection, response_id, revision, milestones, settle_at, email, journal_id, content,
+                           answered_at, survey_type, score, campaign, has_comment)
+    SELECT connection, response_id, revision, milestones, settle_at, email, journal_id, content,
+           answered_at, survey_type, score, campaign, has_comment
+    FROM unnest(
+        $1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::bytea[],
+        $9::bigint[], $10::text[], $11::double precision[], $12::text[], $13::boolean[]
+    ) WITH ORDINALITY AS given (
+        connection, response_id, revision, milestones, settle_at, email, journal_id, content,
+        answered_at, survey_type, score, campaign, has_comment, place
+    )
     ORDER BY place
     ON CONFLICT (response_id, connection) DO UPDATE SET
         revision = excluded.revision, milestones = excluded.milestones, settle_at = excluded.settle_at,
         email = excluded.email, journal_id = coalesce(excluded.journal_id, responses.journal_id),
-        content = excluded.content
+        content = excluded.content, answered_at = excluded.answered_at, survey_type = excluded.survey_type,
+        score = excluded.score, campaign = excluded.campaign, has_comment = excluded.has_comment
 """
 RECALL_RESPONSES: Final = """
     SELECT content, revision, milestones, settle_at FROM responses
@@ -234,6 +241,10 @@ SEND_AGAIN: Final = """
     UPDATE outbox SET state = 'queued', reason = NULL, next_attempt_at = NULL, settled_at = NULL, retried_at = $1
     WHERE id = ANY($2::bigint[]) AND state = $3 AND person <> '' RETURNING id
 """
+CONFIRM: Final = """
+    UPDATE outbox SET state = 'delivered', reason = $1, settled_at = $2
+    WHERE id = ANY($3::bigint[]) AND state = 'held' RETURNING id
+"""
 UNSHELVE: Final = """
     WITH taken AS (
         DELETE FROM outbox WHERE id = ANY($1::bigint[]) AND state = 'dead' AND person = '' RETURNING id
@@ -330,19 +341,20 @@ NOTE_FACT: Final = """
 FACTS: Final = "SELECT name, value FROM facts ORDER BY name"
 
 # Several replicas may purge at once; what one of them has in hand the others pass by.
-# Only the oldest entries are looked at: what is behind them is younger.
+# Only the oldest entries are looked at: what is behind them is younger. As an array, what is chosen is chosen once: a
+# join may look for it again and again, and each time find the next ones.
 PURGE_JOURNAL: Final = """
-    DELETE FROM journal WHERE id IN (
+    DELETE FROM journal WHERE id = ANY(ARRAY(
         SELECT id FROM (SELECT id, received_at FROM journal ORDER BY id LIMIT $1) AS oldest
         WHERE received_at <= $2 AND NOT EXISTS (SELECT 1 FROM unrouted WHERE unrouted.journal_id = oldest.id)
-    ) RETURNING id
+    )) RETURNING id
 """
 PURGE_OUTBOX: Final = """
     WITH gone AS (
-        DELETE FROM outbox WHERE id IN (
+        DELETE FROM outbox WHERE id = ANY(ARRAY(
             SELECT id FROM outbox WHERE settled_at IS NOT NULL AND state = $1 AND settled_at <= $2
             LIMIT $3 FOR UPDATE SKIP LOCKED
-        ) RETURNING id
+        )) RETURNING id
     ), emptied AS (
         DELETE FROM bodies WHERE delivery_id IN (SELECT id FROM gone)
     )

@@ -25,6 +25,13 @@ async def requeue(connection: asyncpg.Connection, numbers: Sequence[int], now: i
     return dead + held
 
 
+async def confirm(connection: asyncpg.Connection, numbers: Sequence[int], because: str, now: int) -> int:
+    """Take what is held for delivered."""
+    changed = len(await connection.fetch(sql.CONFIRM, stored(because), now, numbers))
+    await count(connection, [ledger.confirmed(changed)])
+    return changed
+
+
 async def send_again(connection: asyncpg.Connection, numbers: Sequence[int], now: int) -> int:
     """Owe again what was delivered."""
     changed = await _owe_again(connection, numbers, State.DELIVERED, now)

@@ -40,6 +40,7 @@ from npsbridge.store.postgres.leases import PostgresLeases
 from npsbridge.store.postgres.news import News
 from npsbridge.store.postgres.place import place_of
 from npsbridge.store.postgres.texts import column, stored, told
+from npsbridge.store.postgres.views import PostgresViews
 
 
 class PostgresStore:
@@ -50,6 +51,7 @@ class PostgresStore:
         self._news = news
         self._clock = clock
         self._gathering = Gathering(self._append_together)
+        self._views = PostgresViews(connections)
         self.leases = PostgresLeases(connections)
 
     async def _write(self, act: Act[Result]) -> Result:
@@ -240,6 +242,11 @@ class PostgresStore:
         now = self._clock.now_ms()
         return await self._write(lambda connection: steering.requeue(connection, numbers, now))
 
+    async def confirm(self, numbers: Sequence[int], *, because: str) -> int:
+        """Take held deliveries for delivered."""
+        now = self._clock.now_ms()
+        return await self._write(lambda connection: steering.confirm(connection, numbers, because, now))
+
     async def unshelve(self, items: Mapping[int, Arrival | None]) -> int:
         """Take items off the shelf of the dead, to be journaled again or forgotten."""
         return await self._write(lambda connection: steering.unshelve(connection, items))
@@ -265,6 +272,15 @@ class PostgresStore:
 
     # --- what can be seen -----------------------------------------------------------------------------------------
 
+    @property
+    def views(self) -> PostgresViews:
+        """What the dashboard asks."""
+        return self._views
+
+    async def waiting_calls(self, *, connection: str | None = None, limit: int = 100) -> list[AwaitedCall]:
+        """What waits for its person to be identified, newest first."""
+        return await calls.newest_awaited(self._connections, connection, limit)
+
     async def deliveries(
         self, *, state: State | None = None, connection: str | None = None, limit: int = 100
     ) -> list[Delivery]:
@@ -285,7 +301,12 @@ class PostgresStore:
         if not found:
             found = await self._deliveries(sql.DELIVERIES_ABOUT, about)
             found += await self._deliveries(sql.DELIVERIES_OF_PERSON, stored(normalised_email(key) or key))
-        return Trace(entries=await self._traced_entries(responses, found), responses=responses, deliveries=found)
+        return Trace(
+            entries=await self._traced_entries(responses, found),
+            responses=responses,
+            deliveries=found,
+            awaited=await calls.traced(self._connections, key),
+        )
 
     async def _traced_responses(self, key: str) -> list[RememberedResponse]:
         subjects = await self._connections.rows(sql.SUBJECTS_OF_MESSAGE, stored(key))

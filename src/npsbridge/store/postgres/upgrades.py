@@ -51,8 +51,18 @@ ANSWERS: Final[Upgrade] = (
         settle_at BIGINT,
         email TEXT,
         journal_id BIGINT,
-        content BYTEA NOT NULL
+        content BYTEA NOT NULL,
+        answered_at BIGINT,
+        survey_type TEXT,
+        score DOUBLE PRECISION,
+        campaign TEXT,
+        has_comment BOOLEAN
     )
+    """,
+    # Whoever looks asks connection by connection for a stretch of time, and is answered from here without the rows.
+    """
+    CREATE INDEX responses_answered ON responses (connection, answered_at, survey_type, score, campaign, has_comment)
+    WHERE answered_at IS NOT NULL
     """,
     "CREATE UNIQUE INDEX responses_id ON responses (response_id, connection)",
     "CREATE INDEX responses_email ON responses (email) WHERE email IS NOT NULL",

@@ -127,7 +127,7 @@ async def _news(connection: asyncpg.Connection, routings: Sequence[Routing]) -> 
     settling = await _settling(connection, [one for one in routings if one.journal_id is None])
     news = []
     for routing in routings:
-        keys = {(known.response.connection, known.response.id) for known in routing.responses}
+        keys = {_key_of(known) for known in routing.responses}
         if routing.journal_id is None:
             is_news = len(keys & settling) >= -routing.settling
             records: int | None = 0 if is_news else None
@@ -136,12 +136,17 @@ async def _news(connection: asyncpg.Connection, routings: Sequence[Routing]) -> 
         if records is not None:
             news.append(_News(routing, records))
             settling -= keys
+            settling |= {_key_of(known) for known in routing.responses if known.settle_at is not None}
     return news
+
+
+def _key_of(known: RememberedResponse) -> tuple[str, str]:
+    return known.response.connection, known.response.id
 
 
 async def _settling(connection: asyncpg.Connection, releases: Sequence[Routing]) -> set[tuple[str, str]]:
     """Which of the responses that are to be released are held back."""
-    wanted = {(known.response.connection, known.response.id) for one in releases for known in one.responses}
+    wanted = {_key_of(known) for one in releases for known in one.responses}
     if not wanted:
         return set()
     found = await connection.fetch(sql.SETTLING, [stored(number) for _, number in wanted])
@@ -154,22 +159,24 @@ async def _remember(connection: asyncpg.Connection, routings: Sequence[Routing])
     newest: dict[str, int] = {}
     for routing in routings:
         for one in routing.responses:
-            key = one.response.connection, one.response.id
+            key = _key_of(one)
             _, before = known.get(key, (one, None))
             known[key] = one, before if routing.journal_id is None else routing.journal_id
         for person, at in routing.newest.items():
             newest[person] = max(at, newest.get(person, at))
     if known:
         given = [rows.response_row(*one) for one in known.values()]
-        await connection.execute(sql.REMEMBER_RESPONSES, *columns(map(_response_row, given), 8))
+        await connection.execute(sql.REMEMBER_RESPONSES, *columns(map(_response_row, given), 13))
     if newest:
         persons = [stored(person) for person in newest]
         await connection.execute(sql.NOTE_NEWEST, persons, list(newest.values()))
 
 
 def _response_row(row: Row) -> Row:
-    connection, response_id, revision, milestones, settle_at, email, journal_id, content = row
-    return connection, stored(response_id), revision, milestones, settle_at, stored(email), journal_id, content
+    connection, response_id, revision, milestones, settle_at, email, journal_id, content, *found = row
+    answered_at, survey_type, score, campaign, has_comment = found
+    texts = (connection, stored(response_id), revision, milestones, settle_at, stored(email), journal_id, content)
+    return (*texts, answered_at, stored(survey_type), score, stored(campaign), has_comment)
 
 
 _Key = tuple[str, str]
@@ -272,8 +279,8 @@ def _apart(settlements: Sequence[Settlement]) -> list[list[Settlement]]:
 
 
 def _settlement_row(settlement: Settlement, now: int) -> Row:
-    state, tries, reason, next_attempt_at, settled_at, number = rows.settlement_row(settlement, now=now)
-    return state, tries, stored(reason), next_attempt_at, settled_at, number
+    state, tries, reason, next_attempt_at, settled_at = rows.settlement_row(settlement, now=now)
+    return state, tries, stored(reason), next_attempt_at, settled_at, settlement.id
 
 
 def delivery(row: Row) -> Delivery:
