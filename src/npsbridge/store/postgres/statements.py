@@ -229,6 +229,22 @@ OLDEST_OWED: Final = """
     SELECT connection, min(created_at) FROM outbox WHERE id IN (SELECT id FROM oldest) GROUP BY connection
 """
 
+BACKLOG: Final = """
+    SELECT
+        (SELECT coalesce(sum(count), 0)::bigint FROM unrouted),
+        (SELECT received_at FROM journal WHERE id = (SELECT min(journal_id) FROM unrouted)),
+        (SELECT count(*) FROM responses WHERE settle_at IS NOT NULL),
+        (SELECT count(*) FROM awaited)
+"""
+OLDEST_HELD: Final = f"""
+    SELECT connection, min(created_at) FROM outbox WHERE state = 'held' AND {_SHELF} GROUP BY connection
+"""  # noqa: S608 - put together from constants
+SIZE: Final = """
+    SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = current_schema() AND relkind = 'r'
+"""
+
 # --- what a person decides ---------------------------------------------------------------------------------------
 
 CHOSEN: Final = f"""

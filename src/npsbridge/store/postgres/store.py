@@ -16,6 +16,7 @@ from npsbridge.core.people import ERASED, IdKind, KnownPeople, Person, PersonId
 from npsbridge.core.records import (
     Arrival,
     AwaitedCall,
+    Backlog,
     Forgotten,
     Health,
     Hinted,
@@ -28,6 +29,7 @@ from npsbridge.core.records import (
     Sent,
     Settlement,
     Shelved,
+    StoreSize,
     Trace,
 )
 from npsbridge.store import rows
@@ -339,6 +341,17 @@ class PostgresStore:
     async def oldest_owed(self) -> dict[str, int]:
         """By connection: `created_at` of the oldest delivery still owed."""
         return dict(await self._connections.rows(sql.OLDEST_OWED))
+
+    async def backlog(self) -> Backlog:
+        """What waits before it is a delivery, and what waits longest."""
+        ((unrouted, oldest, settling, awaited),) = await self._connections.rows(sql.BACKLOG)
+        held: dict[str, int] = dict(await self._connections.rows(sql.OLDEST_HELD))
+        return Backlog(unrouted=unrouted, oldest_unrouted=oldest, settling=settling, awaited=awaited, oldest_held=held)
+
+    async def size(self) -> StoreSize:
+        """What our tables and their indexes take; the log is the whole database's, and so is its disk."""
+        ((size,),) = await self._connections.rows(sql.SIZE)
+        return StoreSize(database=size)
 
     # --- notes and upkeep -----------------------------------------------------------------------------------------
 
