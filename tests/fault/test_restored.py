@@ -14,6 +14,7 @@ from npsbridge.core.model import State
 from npsbridge.sandbox import PastAnswer
 from npsbridge.sandbox.faults import status
 from npsbridge.store.sqlite.backup import back_up
+from npsbridge.store.sqlite.erasure import fold_in
 from npsbridge.store.sqlite.inspection import inspect
 
 pytestmark = pytest.mark.looptime
@@ -87,10 +88,29 @@ async def test_f11_a_store_without_its_wal_starts_as_an_older_one_and_catches_up
             await until(lambda: len(both.segment.events) == SAID)
             copy_without_wal(tmp_path)
         restore(tmp_path)
-        assert [found.text for found in inspect(store_in(tmp_path)) if found.exit_code == 65] == []
+        assert [found.subject for found in inspect(store_in(tmp_path)) if not found.is_good] == ["age"]
         async with both.daemon() as app:
             await both.another_round(app)
         check_said_again_under_the_same_ids(both, SAID)
+        (warning,) = [line for line in both.told if "is older than when npsbridge last used it" in line.message]
+        assert warning.level == "WARNING"
+
+
+async def test_i8_f11_a_survey_that_was_made_after_the_copy_is_not_made_again_without_the_wal(tmp_path: Path) -> None:
+    async with outbound(tmp_path) as line:
+        async with line.daemon() as app:
+            await line.tell(app, line.identify("u1", email="ana@example.org"))
+            line.delighted.faults.add(status(429))
+            await line.send(app, line.track("u1", PURCHASE))
+            await until(lambda: len(line.delighted.requests) >= 2, within=HOUR)
+            fold_in(store_in(tmp_path))
+            copy_without_wal(tmp_path)
+            line.delighted.faults.clear()
+            await line.rests(app)
+        restore(tmp_path)
+        async with line.daemon() as app:
+            await line.rests(app)
+        assert len(line.delighted.survey_requests) == 1
 
 
 @pytest.mark.parametrize("was_sent", [True, False], ids=["sent after the backup", "never sent"])

@@ -16,7 +16,7 @@ from unit.cli.commands import Ended
 Command = Callable[..., Ended]
 SUBJECTS = [
     *("store", "permissions", "file system", "room", "WAL"),
-    *("durability", "integrity", "references", "numbers", "ledger"),
+    *("durability", "integrity", "references", "age", "numbers", "ledger"),
 ]
 
 

@@ -12,24 +12,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from npsbridge.core.forward import SURVEY
 from npsbridge.errors import StoreError, StoreFull, StorePermission, StoreUnusable, UsageError
 from npsbridge.store.sqlite.faults import store_fault
 from npsbridge.store.sqlite.inspection import damage_in, snapshot, version_of_store
 from npsbridge.store.sqlite.opening import WRITING, open_database
 from npsbridge.store.sqlite.place import beside, real_path, sync_folder
+from npsbridge.store.sqlite.witness import doubt_surveys, leave
 
 STEP_PAGES: Final = 1024
 """Pages, 4 MB, between two reports of progress."""
 SYNC_STEPS: Final = 4
 """Steps between two syncs of the copy: left to the end, one large sync would hold up those of the daemon."""
-
-# A survey that is owed in the copy may have been asked for since the copy was made. As one that is on its way, whose
-# fate nobody knows, it is treated as ON_UNKNOWN says when a daemon starts from the copy.
-_DOUBT_QUEUED: Final = "UPDATE outbox SET state = 'inflight' WHERE state = 'queued' AND kind = ?"
-_DOUBT_WAITING: Final = """
-    UPDATE outbox SET state = 'inflight', next_attempt_at = NULL WHERE state = 'waiting' AND kind = ?
-"""
 
 Progress = Callable[[int, int], None]
 """Told how many pages are copied, and of how many."""
@@ -59,8 +52,8 @@ def back_up(path: Path, target: Path, *, force: bool, progress: Progress) -> int
     _refuse_to_replace(target, force=force)
     with _draft_beside(target) as draft:
         _copy(path, draft, progress)
-        _doubt_surveys(draft)
         _insist_on_whole(draft, path)
+        _finish(draft)
         size = draft.stat().st_size
         _refuse_to_replace(target, force=force)
         draft.rename(target)
@@ -142,12 +135,12 @@ def _on(draft: Path) -> Iterator[None]:
         raise store_fault(error, draft) or error from error
 
 
-def _doubt_surveys(draft: Path) -> None:
-    """Also folds everything into the one file, and syncs it."""
+def _finish(draft: Path) -> None:
+    """Make it a store that nobody has in use, and whose surveys may have been requested since; all in one file."""
     with _on(draft), closing(open_database(draft, WRITING)) as copy:
         copy.execute("BEGIN IMMEDIATE")
-        for statement in (_DOUBT_QUEUED, _DOUBT_WAITING):
-            copy.execute(statement, (SURVEY,))
+        doubt_surveys(copy)
+        leave(copy)
         copy.execute("COMMIT")
     descriptor = os.open(draft, os.O_RDONLY)
     try:

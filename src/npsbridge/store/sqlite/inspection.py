@@ -17,9 +17,11 @@ from npsbridge.errors import StoreError, StoreFull, StorePermission, StoreUnusab
 from npsbridge.store import rows
 from npsbridge.store.sqlite import statements as sql
 from npsbridge.store.sqlite.faults import store_fault
+from npsbridge.store.sqlite.lock import remembered_beside
 from npsbridge.store.sqlite.opening import READING, WRITING, find_version, open_database
 from npsbridge.store.sqlite.place import beside, in_words, network_below, real_path
 from npsbridge.store.sqlite.upgrades import UPGRADES
+from npsbridge.store.sqlite.witness import Older, found_older
 
 LONG_WAL: Final = 64 << 20
 """Bytes; four times what a commit folds in and gives back (see npsbridge.store.sqlite.opening)."""
@@ -63,8 +65,11 @@ def inspect(path: Path) -> list[Found]:
         path = real_path(path)
         version = version_of_store(path)
         own = [_of_file(path, version), *_of_place(path)]
+        remembered, has_wal = remembered_beside(path), beside(path, "-wal").exists()
         with snapshot(path) as database:
-            sums = _sums_of(database) if version == len(UPGRADES) else []
+            sums = []
+            if version == len(UPGRADES):
+                sums = [_of_age(database, remembered, has_wal=has_wal), *_sums_of(database)]
             ((journal,),) = _rows(database, "PRAGMA journal_mode")
             return [*own, judged_journal(journal), *damage_in(database), *sums]
     except StoreError as error:
@@ -212,6 +217,10 @@ def _sums_of(database: sqlite3.Connection) -> list[Found]:
     ]
 
 
+def _of_age(database: sqlite3.Connection, remembered: int | None, *, has_wal: bool) -> Found:
+    return _seen("age", lambda: judged_age(found_older(database, remembered=remembered, has_wal=has_wal)))
+
+
 def _rows(database: sqlite3.Connection, statement: str) -> list[rows.Row]:
     return database.execute(statement).fetchall()
 
@@ -252,6 +261,13 @@ def judged_numbers(numbered: Iterable[rows.Row]) -> Found:
     if behind:
         return _damaged("numbers", f"those of {', '.join(behind)} go further than was ever given")
     return Found(subject="numbers", is_good=True, text="none is in use that was not given")
+
+
+def judged_age(older: Older | None) -> Found:
+    """Whether this is the store that a daemon has left, and not one of an earlier time."""
+    if older is None:
+        return Found(subject="age", is_good=True, text="it is as npsbridge left it")
+    return Found(subject="age", is_good=None, text=older.in_words())
 
 
 def judged_ledger(ledger: Ledger) -> Found:

@@ -1,11 +1,12 @@
 """The `Store` port on one SQLite file: writes through the writer's thread, reads beside it."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio.to_thread
 import msgspec
+from loguru import logger
 
 from npsbridge.clock import Clock
 from npsbridge.core.keys import normalised_email
@@ -30,6 +31,7 @@ from npsbridge.core.records import (
     StoreSize,
     Trace,
 )
+from npsbridge.errors import StoreError
 from npsbridge.store import rows
 from npsbridge.store.sqlite import calls, erasure, steering, writes
 from npsbridge.store.sqlite import people as people_rows
@@ -39,6 +41,7 @@ from npsbridge.store.sqlite.opening import is_current, make_current
 from npsbridge.store.sqlite.place import real_place, size_on_disk, warn_of_network
 from npsbridge.store.sqlite.reader import Reader, open_reader
 from npsbridge.store.sqlite.views import SqliteViews, open_views
+from npsbridge.store.sqlite.witness import Witness, leave
 from npsbridge.store.sqlite.writer import Writer, open_writer
 
 
@@ -383,18 +386,32 @@ async def open_sqlite(path: Path, *, clock: Clock, exclusive: bool) -> AsyncIter
         StorePermission: the file or its folder may not be read and written.
         StoreFull, StoreError: the disk is full or fails.
     """
-    real = real_place(path)
+    real, witness = real_place(path), None
     async with AsyncExitStack() as stack:
         if exclusive:
             warn_of_network(real)
-            stack.enter_context(held_alone(real))
+            witness = Witness(real, stack.enter_context(held_alone(real)))
             await anyio.to_thread.run_sync(make_current, real)
+            if older := await anyio.to_thread.run_sync(witness.take_up):
+                logger.warning("{}: {}", real, older.in_words())
         elif not is_current(real):
             with held_alone(real):
                 await anyio.to_thread.run_sync(make_current, real)
-        writer = await stack.enter_async_context(open_writer(real))
+        writer = await stack.enter_async_context(open_writer(real, witness))
+        if witness is not None:
+            await stack.enter_async_context(_witnessed(writer))
         line = await stack.enter_async_context(open_reader(real))
         view = await stack.enter_async_context(open_reader(real))
         views = await stack.enter_async_context(open_views(real))
         version = await writer.run(writes.data_version)
         yield SqliteStore(real, writer=writer, line=line, view=view, views=views, clock=clock, data_version=version)
+
+
+@asynccontextmanager
+async def _witnessed(writer: Writer) -> AsyncIterator[None]:
+    """Have a store known as in use for the length of a block."""
+    try:
+        yield
+    finally:
+        with suppress(StoreError):  # the store has failed: it is for the next start to say so
+            await writer.run(leave)

@@ -287,7 +287,22 @@ ONCE: Upgrade = (
     "CREATE UNIQUE INDEX outbox_message ON outbox (message_id, connection) WHERE subject IS NULL",
 )
 
-UPGRADES: tuple[Upgrade, ...] = (JOURNAL + ANSWERS + OUTBOX + NOTES, HINTS, PEOPLE, CALLS, STEERING, FACETS, ONCE)
+WITNESS: Upgrade = (
+    # How many commits daemons have made, and whether one has the store open; see npsbridge.store.sqlite.witness.
+    "CREATE TABLE witness (commits INTEGER NOT NULL, in_use INTEGER NOT NULL) STRICT",
+    "INSERT INTO witness (commits, in_use) VALUES (0, 0)",
+)
+
+UPGRADES: tuple[Upgrade, ...] = (
+    JOURNAL + ANSWERS + OUTBOX + NOTES,
+    HINTS,
+    PEOPLE,
+    CALLS,
+    STEERING,
+    FACETS,
+    ONCE,
+    WITNESS,
+)
 """The n-th one leads from version n-1 to version n."""
 
 

@@ -21,6 +21,7 @@ from loguru import logger
 from npsbridge.errors import StoreError, StoreFull
 from npsbridge.store.sqlite.faults import is_broken, is_everybodys, store_fault
 from npsbridge.store.sqlite.opening import WRITING, open_database
+from npsbridge.store.sqlite.witness import Witness
 
 QUEUE_LIMIT: Final = 10_000
 """Writes that may wait; beyond it the disk cannot keep up, and callers are told so at once."""
@@ -45,8 +46,10 @@ _work_of = itemgetter(0)
 class Writer:
     """Takes writes from one event loop. Made by `open_writer`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, witness: Witness | None = None) -> None:
+        """`witness` counts the commits."""
         self._path = path
+        self._witness = witness
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._waiting = 0
@@ -156,7 +159,7 @@ class Writer:
             self._tell(self._refuse, group, self._broken)
             return
         try:
-            results = _committed(database, group)
+            results = _committed(database, group, self._witness)
         except Exception as error:  # noqa: BLE001 - whatever a write raises belongs to its caller
             self._recover(database, group, error)
         else:
@@ -181,19 +184,24 @@ class Writer:
         return known
 
 
-def _committed(database: sqlite3.Connection, group: Sequence[_Write]) -> list[Any]:
+def _committed(database: sqlite3.Connection, group: Sequence[_Write], witness: Witness | None) -> list[Any]:
     """The results of a group, once its transaction is on disk."""
+    before, number = database.total_changes, None
     database.execute("BEGIN IMMEDIATE")
     try:
         results: list[Any] = []
         for work, together in itertools.groupby(group, key=_work_of):
             results += work(database, [item for _, item, _ in together])
+        if witness is not None and database.total_changes != before:
+            number = witness.count(database)
         database.execute("COMMIT")
     except BaseException:
         # SQLite itself has ended the transaction after some failures.
         if database.in_transaction:
             database.execute("ROLLBACK")
         raise
+    if witness is not None and number is not None:
+        witness.note(number)
     return results
 
 
@@ -202,13 +210,13 @@ def _each(database: sqlite3.Connection, closures: Sequence[Callable[[sqlite3.Con
 
 
 @asynccontextmanager
-async def open_writer(path: Path) -> AsyncIterator[Writer]:
+async def open_writer(path: Path, witness: Witness | None = None) -> AsyncIterator[Writer]:
     """A writer for the length of a block; what waits at its end is still written.
 
     Raises:
         StoreUnusable, StorePermission, StoreError: the file cannot be opened for writing.
     """
-    writer = Writer(path)
+    writer = Writer(path, witness)
     try:
         await writer.open()
         yield writer
