@@ -1,10 +1,67 @@
 """The verbs by which npsbridge is set up where it is to run; those of every day are in `verbs`."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from npsbridge.cli.completing import platforms
 from npsbridge.cli.options import EnvFile, Folder, Force, Json
 
 app = typer.Typer()
+
+
+@app.command()
+def connect(
+    platform: Annotated[
+        str,
+        typer.Argument(
+            help="delighted, retently, satismeter, promoter, segment or heap.",
+            autocompletion=platforms,
+            metavar="PLATFORM",
+        ),
+    ],
+    env_file: Annotated[
+        Path | None,
+        typer.Option("--env-file", help="File that the settings go into; without it they are shown.", metavar="FILE"),
+    ] = None,
+    *,
+    name: Annotated[str | None, typer.Option(help="Of a further account of the platform, such as eu.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="A field that is no secret.", metavar="FIELD=VALUE")
+    ] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option("--read", help="A field from a file, or from standard input (-).", metavar="FIELD=FILE"),
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="Address by which vendors reach this machine.", metavar="URL")
+    ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Rehearse it between look-alikes; nothing is kept.")
+    ] = False,
+    test: Annotated[
+        bool | None, typer.Option("--test/--no-test", help="Send a test event, or none; asked if left out.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Set up an account: asks for its key, tries it, keeps it, says what to click at the vendor, and tests it.
+
+    A key is typed unseen, read from a file (--read api_key=FILE) or taken from the environment; never from the command
+    line, which shells remember.
+    """
+    from npsbridge.cli.connecting import Wish, connect
+
+    wish = Wish(
+        platform=platform,
+        name=name,
+        values=tuple(values or ()),
+        files=tuple(files or ()),
+        public_url=public_url,
+        is_rehearsal=sandbox,
+        sends_test=test,
+    )
+    raise typer.Exit(connect(env_file, wish, as_json=json))
 
 
 @app.command()

@@ -37,6 +37,22 @@ class Wiring(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """What `npsbridge connect` tells of a vendor, in the vendor's own words for its pages and buttons."""
+
+    label: str
+    """What the vendor calls itself."""
+    asks: Mapping[str, str]
+    """The fields that are asked for, in this order, and where the vendor shows each."""
+    optional: frozenset[str] = frozenset()
+    """Those that may be left out."""
+    webhook: tuple[str, ...] = ()
+    """What to do at the vendor with the webhook's URL, step by step."""
+    beware: tuple[str, ...] = ()
+    """What else to do or to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Platform(Generic[S]):
     """One vendor: its settings and its parts; a part it does not have is None."""
 
@@ -59,3 +75,8 @@ class Platform(Generic[S]):
     """The rate limit of everything that talks to the account; 0 for none."""
     check: Callable[[Wiring[S]], Awaitable[list[Finding]]] | None = None
     """Asks the vendor whether the settings work; says what it cannot prove."""
+    guide: Guide | None = None
+    """For `npsbridge connect`; without one the fields of the settings are asked for by their descriptions."""
+    try_out: Callable[[Wiring[S]], Awaitable[str]] | None = None
+    """For what takes deliveries: sends one test event that no survey answer can be mistaken for, and says where to look
+    for it. Raises VendorError."""

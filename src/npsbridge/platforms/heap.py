@@ -21,11 +21,11 @@ from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, 
 from npsbridge.core.ports import Finding
 from npsbridge.core.revise import comment_of, nps_rating
 from npsbridge.core.times import iso_utc
-from npsbridge.errors import NotSent, TryLater, VendorError
-from npsbridge.net.answers import passing, retry_after
+from npsbridge.errors import NotSent, PersonMustAct, TryLater, VendorError
+from npsbridge.net.answers import expect_ok, passing, retry_after
 from npsbridge.net.client import HttpClient, Reply
 from npsbridge.net.halves import Halves, packed
-from npsbridge.platforms.base import Platform, Wiring
+from npsbridge.platforms.base import Guide, Platform, Wiring
 from npsbridge.settings import PlatformSettings
 
 # --- settings ---------------------------------------------------------------------------------------------------
@@ -359,10 +359,40 @@ def _verdict(wiring: Wiring[HeapSettings], reply: Reply) -> Finding:
     return Finding(subject=wiring.name, is_good=True, text=f"Heap's API answers at {setting}")
 
 
+# --- setting up -------------------------------------------------------------------------------------------------
+
+GUIDE = Guide(
+    label="Heap",
+    asks={
+        "app_id": "Account > Manage > Projects: the id of the environment",
+        "identity": "what your pages call heap.identify with: user_id or email; it cannot be changed later",
+        "base_url": f"for projects in the EU {EU}",
+    },
+    optional=frozenset({"identity", "base_url"}),
+    beware=(
+        "Switch off Heap as destination of the Segment source that the answers go to, or every answer is there twice.",
+        "Switch off Heap's own Delighted source, for the same reason.",
+    ),
+)
+
+
+async def try_out(wiring: Wiring[HeapSettings]) -> str:
+    """Send one event of a person who is nobody."""
+    event = {"app_id": wiring.settings.app_id, "identity": "npsbridge-connect", "event": "npsbridge Connected"}
+    url = f"{wiring.settings.base_url}/api/track"
+    reply = await wiring.http.request("POST", url, operation="try_out", body=orjson.dumps(event), headers=_JSON)
+    expect_ok(reply, location="/api/track", setting=wiring.setting("APP_ID"), now=wiring.clock.now)
+    if _is_web_page(reply):
+        raise PersonMustAct(f"what answers is not Heap's API; check {wiring.setting('BASE_URL')}")
+    return "the event `npsbridge Connected` of `npsbridge-connect` was taken; it must show in Heap's Live view"
+
+
 platform = Platform(
     name="heap",
     settings=HeapSettings,
     destination=HeapDestination,
     frozen=lambda settings: {"identity": settings.identity},
     check=check,
+    guide=GUIDE,
+    try_out=try_out,
 )

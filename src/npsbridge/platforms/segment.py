@@ -7,6 +7,7 @@ are ever refused. This file must not know the store or other platforms.
 
 import base64
 import re
+import uuid
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -22,12 +23,12 @@ from npsbridge.core.model import Delivery, Emission, PlannedDelivery
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, RetryLater
 from npsbridge.core.ports import Finding
 from npsbridge.core.times import iso_utc
-from npsbridge.errors import NotSent, TryLater, VendorError
+from npsbridge.errors import NotSent, PersonMustAct, TryLater, VendorError
 from npsbridge.net import halves
-from npsbridge.net.answers import passing, retry_after
+from npsbridge.net.answers import expect_ok, passing, retry_after
 from npsbridge.net.client import HttpClient, Reply
 from npsbridge.net.halves import Halves
-from npsbridge.platforms.base import Platform, Wiring
+from npsbridge.platforms.base import Guide, Platform, Wiring
 from npsbridge.settings import PlatformSettings
 
 # --- settings ---------------------------------------------------------------------------------------------------
@@ -59,6 +60,11 @@ class SegmentSettings(PlatformSettings):
         return EU if self.region == "eu" and self.base_url == US else self.base_url
 
 
+def basic(key: str) -> str:
+    """HTTP Basic with the write key as user name and a blank password (Segment's HTTP API page)."""
+    return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
+
+
 # --- destination ------------------------------------------------------------------------------------------------
 
 BATCH_BYTES = 450_000
@@ -85,8 +91,7 @@ class SegmentDestination:
         self._url = f"{settings.endpoint}/v1/batch"
         self._key = settings.write_key.get_secret_value() if settings.write_key else ""
         self._setting, self._base_setting = wiring.setting("WRITE_KEY"), wiring.setting("BASE_URL")
-        basic = base64.b64encode(f"{self._key}:".encode()).decode()
-        self._headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
+        self._headers = {"Authorization": basic(self._key), "Content-Type": "application/json"}
         # The key stands in the body as well: endpoints differ in where they look for it.
         self._tail = b',"writeKey":' + orjson.dumps(self._key) + b"}"
         self._halves = Halves(self._send, pack=packed, all_refused=ALL_REFUSED, refuses_all=self._refuses_all)
@@ -233,4 +238,51 @@ def _unproved(name: str) -> Finding:
     return Finding(subject=name, is_good=None, text=text)
 
 
-platform = Platform(name="segment", settings=SegmentSettings, destination=SegmentDestination, check=check)
+# --- setting up -------------------------------------------------------------------------------------------------
+
+GUIDE = Guide(
+    label="Segment",
+    asks={
+        "write_key": "Connections > Sources > your source > Settings > API keys; an HTTP API source serves best",
+        "region": "us or eu, as the workspace is",
+    },
+    optional=frozenset({"region"}),
+    beware=(
+        "For RudderStack, Jitsu and other endpoints: --set base_url=https://... (without /v1), and their write key.",
+        "Look for what arrives in the source's Debugger.",
+    ),
+)
+
+
+async def try_out(wiring: Wiring[SegmentSettings]) -> str:
+    """Send one event that reaches the source, and none of its destinations."""
+    key = wiring.settings.write_key
+    event = {
+        "type": "track",
+        "event": "npsbridge Connected",
+        "anonymousId": "npsbridge-connect",
+        "messageId": f"npsbridge-connect-{uuid.uuid4()}",
+        "timestamp": iso_utc(wiring.clock.now()),
+        "context": {"active": False, "library": {"name": "npsbridge", "version": __version__}},
+        "integrations": {"All": False},
+        "properties": {"connection": wiring.name},
+    }
+    secret = key.get_secret_value() if key else ""
+    body = orjson.dumps({"batch": [event], "sentAt": event["timestamp"], "writeKey": secret})
+    url = f"{wiring.settings.endpoint}/v1/batch"
+    headers = {"Authorization": basic(secret), "Content-Type": "application/json"}
+    reply = await wiring.http.request("POST", url, operation="try_out", body=body, headers=headers)
+    expect_ok(reply, location="/v1/batch", setting=wiring.setting("WRITE_KEY"), now=wiring.clock.now)
+    if trouble := disbelief(reply):
+        raise PersonMustAct(f"{trouble}; check {wiring.setting('BASE_URL')}")
+    return "the event `npsbridge Connected` was taken; it must show in the source's Debugger; it goes no further"
+
+
+platform = Platform(
+    name="segment",
+    settings=SegmentSettings,
+    destination=SegmentDestination,
+    check=check,
+    guide=GUIDE,
+    try_out=try_out,
+)

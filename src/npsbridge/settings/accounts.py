@@ -14,6 +14,14 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 _PREFIX = f"{ACCOUNTS}__"
 
 
+NAMING = "a connection's name is made of letters, digits, - and single _, at most 64"
+
+
+def is_name(text: str) -> bool:
+    """Whether a connection can be called so, in lower case."""
+    return bool(_NAME.fullmatch(text)) and "__" not in text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     """What the names and platforms of further accounts amount to."""
@@ -58,9 +66,8 @@ def _section(account: str, texts: Mapping[str, str], platforms: Platforms) -> Se
     """The section of an account, what is wrong with it, or None when its platform is not said."""
     setting = full_name(f"{_PREFIX}{account}__platform")
     platform = texts.get(f"{_PREFIX}{account}__platform", "").strip().lower()
-    if not _NAME.fullmatch(account) or "__" in account:
-        problem = "a connection's name is made of letters, digits, - and single _, at most 64"
-        return Fault(setting=setting, problem=problem, example=f"{full_name(_PREFIX)}EU__PLATFORM=delighted")
+    if not is_name(account):
+        return Fault(setting=setting, problem=NAMING, example=f"{full_name(_PREFIX)}EU__PLATFORM=delighted")
     if account in platforms:
         problem = (
             f"{account} is the connection of the settings that begin with {full_name(account)}__; take another name"

@@ -8,6 +8,7 @@ from npsbridge.platforms.base import Platform
 from npsbridge.platforms.delighted.archive import compose
 from npsbridge.platforms.delighted.check import check
 from npsbridge.platforms.delighted.destination import DelightedDestination
+from npsbridge.platforms.delighted.guide import GUIDE
 from npsbridge.platforms.delighted.parse import parse
 from npsbridge.platforms.delighted.receiver import DelightedReceiver
 from npsbridge.platforms.delighted.settings import DelightedSettings
@@ -23,4 +24,5 @@ platform = Platform(
     compose=compose,
     requests_per_minute=lambda settings: settings.rate_limit,
     check=check,
+    guide=GUIDE,
 )

@@ -9,6 +9,7 @@ from npsbridge.platforms.base import Platform
 from npsbridge.platforms.promoter.archive import compose
 from npsbridge.platforms.promoter.check import check
 from npsbridge.platforms.promoter.destination import PromoterDestination
+from npsbridge.platforms.promoter.guide import GUIDE
 from npsbridge.platforms.promoter.parse import parse
 from npsbridge.platforms.promoter.receiver import PromoterReceiver
 from npsbridge.platforms.promoter.settings import PromoterSettings
@@ -24,4 +25,5 @@ platform = Platform(
     forwarder=PromoterDestination,
     requests_per_minute=lambda settings: settings.rate_limit,
     check=check,
+    guide=GUIDE,
 )

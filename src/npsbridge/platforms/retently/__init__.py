@@ -8,6 +8,7 @@ from npsbridge.platforms.base import Platform
 from npsbridge.platforms.retently.archive import compose
 from npsbridge.platforms.retently.check import check
 from npsbridge.platforms.retently.destination import RetentlyDestination
+from npsbridge.platforms.retently.guide import GUIDE
 from npsbridge.platforms.retently.parse import parse
 from npsbridge.platforms.retently.receiver import RetentlyReceiver
 from npsbridge.platforms.retently.settings import RetentlySettings
@@ -23,4 +24,5 @@ platform = Platform(
     forwarder=RetentlyDestination,
     requests_per_minute=lambda settings: settings.rate_limit,
     check=check,
+    guide=GUIDE,
 )

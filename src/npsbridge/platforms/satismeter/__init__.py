@@ -9,6 +9,7 @@ from npsbridge.platforms.base import Platform
 from npsbridge.platforms.satismeter.archive import compose
 from npsbridge.platforms.satismeter.check import check
 from npsbridge.platforms.satismeter.destination import SatisMeterDestination
+from npsbridge.platforms.satismeter.guide import GUIDE
 from npsbridge.platforms.satismeter.parse import parse
 from npsbridge.platforms.satismeter.receiver import SatisMeterReceiver
 from npsbridge.platforms.satismeter.settings import SatisMeterSettings
@@ -24,4 +25,5 @@ platform = Platform(
     forwarder=SatisMeterDestination,
     requests_per_minute=lambda settings: settings.rate_limit,
     check=check,
+    guide=GUIDE,
 )
