@@ -1,4 +1,4 @@
-"""What a vendor's answer means for the next step, for requests that only read.
+"""What a vendor's answer means for the next step: of requests that only read, and what no good status makes good.
 
 The table is the same for every vendor; what differs (such as 404 for an unknown person) is decided by the platform
 before it asks here.
@@ -7,6 +7,9 @@ before it asks here.
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
 
 from npsbridge.errors import Gone, PersonMustAct, TryLater, UnreadablePage
 from npsbridge.net.client import EXCERPT, Reply
@@ -42,6 +45,39 @@ def _http_date(value: str) -> datetime | None:
 def passing(status: int) -> bool:
     """Whether a status is passing trouble of the vendor."""
     return status in RETRIABLE or status >= 500  # noqa: PLR2004 - HTTP's own border
+
+
+def is_web_page(reply: Reply) -> bool:
+    """Whether a page for people came where an API was asked: a proxy, a login, a parked domain."""
+    return reply.body.lstrip().startswith(b"<") or "text/html" in reply.headers.get("content-type", "")
+
+
+def disbelief(reply: Reply) -> str | None:
+    """Why an answer with status 2xx does not mean that it was done; None when nothing speaks against it.
+
+    What an API says when it has done something differs too much to be asked for (`{"success":true}`, `ok`, the object,
+    nothing at all); what gateways say instead is known.
+    """
+    if is_web_page(reply):
+        return "what answers is a web page"
+    answer = _json(reply.body)
+    if answer is None and reply.body.strip():
+        return "the answer is null"
+    return "the answer says that it failed" if isinstance(answer, dict) and _tells_of_failure(answer) else None
+
+
+def _tells_of_failure(answer: dict[str, Any]) -> bool:
+    status = answer.get("status")
+    is_error = isinstance(status, int) and status >= 400  # noqa: PLR2004 - HTTP's own border
+    return is_error or answer.get("ok") is False or answer.get("success") is False or bool(answer.get("error"))
+
+
+def _json(body: bytes) -> object:
+    """What a body says; what is no JSON stands for itself."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body
 
 
 def expect_ok(reply: Reply, *, location: str, setting: str, now: Callable[[], datetime]) -> None:

@@ -22,7 +22,7 @@ from npsbridge.core.ports import Finding
 from npsbridge.core.revise import comment_of, nps_rating
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import NotSent, PersonMustAct, TryLater, VendorError
-from npsbridge.net.answers import expect_ok, passing, retry_after
+from npsbridge.net.answers import disbelief, expect_ok, is_web_page, passing, retry_after
 from npsbridge.net.client import HttpClient, Reply
 from npsbridge.net.halves import Halves, packed
 from npsbridge.platforms.base import Guide, Platform, Wiring
@@ -260,8 +260,8 @@ class HeapDestination:
     def _judge(self, reply: Reply) -> Outcome:
         status = reply.status
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own border
-            doubt = RetryLater(reason="what answers is a web page", blame=Blame.UNCLEAR)
-            return doubt if _is_web_page(reply) else Delivered()
+            trouble = disbelief(reply)
+            return RetryLater(reason=trouble, blame=Blame.UNCLEAR) if trouble else Delivered()
         if passing(status):
             after = retry_after(reply, now=self._clock.now())
             blame = Blame.CONNECTION if status == 429 else Blame.UNCLEAR  # noqa: PLR2004 - HTTP's own number
@@ -293,10 +293,6 @@ def newest(part: Sequence[Delivery]) -> list[Delivery]:
     """Only the last properties of each person: whether Heap keeps the order within a request is not documented."""
     latest = {one.person: one.id for one in part}
     return [one for one in part if latest[one.person] == one.id]
-
-
-def _is_web_page(reply: Reply) -> bool:
-    return reply.body.lstrip().startswith(b"<") or "text/html" in reply.headers.get("content-type", "")
 
 
 class PersonBudget:
@@ -353,7 +349,7 @@ def _verdict(wiring: Wiring[HeapSettings], reply: Reply) -> Finding:
     setting = wiring.setting("BASE_URL")
     if passing(reply.status):
         return Finding(subject=wiring.name, is_good=None, text=f"what is at {setting} answers HTTP {reply.status} now")
-    if _is_web_page(reply) or not (reply.status == 400 or 200 <= reply.status < 300):  # noqa: PLR2004 - HTTP's own
+    if is_web_page(reply) or not (reply.status == 400 or 200 <= reply.status < 300):  # noqa: PLR2004 - HTTP's own
         text = f"what answers (HTTP {reply.status}) is not Heap's API; check {setting}"
         return Finding(subject=wiring.name, is_good=False, text=text)
     return Finding(subject=wiring.name, is_good=True, text=f"Heap's API answers at {setting}")

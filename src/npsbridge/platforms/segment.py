@@ -25,7 +25,7 @@ from npsbridge.core.ports import Finding
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import NotSent, PersonMustAct, TryLater, VendorError
 from npsbridge.net import halves
-from npsbridge.net.answers import expect_ok, passing, retry_after
+from npsbridge.net.answers import disbelief, expect_ok, passing, retry_after
 from npsbridge.net.client import HttpClient, Reply
 from npsbridge.net.halves import Halves
 from npsbridge.platforms.base import Guide, Platform, Wiring
@@ -173,20 +173,6 @@ def _words(body: bytes) -> str:
 def packed(batch: Sequence[Delivery]) -> list[list[Delivery]]:
     """Split a batch, in order, into parts that stay below Segment's limit of 500 KB a request."""
     return halves.packed(batch, BATCH_BYTES)
-
-
-def disbelief(reply: Reply) -> str | None:
-    """Why an answer with status 2xx is not believed; None when it is.
-
-    Segment says {"success":true}, RudderStack the bare text `ok`, Jitsu {"ok":true} and may say {"ok":false} with 200.
-    """
-    body = reply.body.strip()
-    if body.startswith(b"<") or "text/html" in reply.headers.get("content-type", ""):
-        return "the endpoint answered with a web page"
-    answer = _json(body)
-    if isinstance(answer, dict) and (answer.get("ok") is False or answer.get("success") is False):
-        return "the endpoint answered that it failed"
-    return None
 
 
 def _json(body: bytes) -> object:

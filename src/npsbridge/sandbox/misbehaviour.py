@@ -100,7 +100,7 @@ async def _drip(fault: Drip, request: web.Request, answer: web.Response, script:
     while sent < len(body) and loop.time() < ends_at:
         await stream.write(body[sent : sent + fault.chunk])
         sent += fault.chunk
-        if await script.hold(min(fault.pause, ends_at - loop.time())):
+        if sent < len(body) and await script.hold(min(fault.pause, ends_at - loop.time())):
             break
     await stream.write(body[sent:])
     await stream.write_eof()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npsbridge.errors import Gone, PersonMustAct, TryLater, UnreadablePage
-from npsbridge.net.answers import LONGEST_WAIT, expect_ok, passing, retry_after, said_at
+from npsbridge.net.answers import LONGEST_WAIT, disbelief, expect_ok, passing, retry_after, said_at
 from npsbridge.net.client import EXCERPT, Reply
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -100,3 +100,34 @@ def test_f27_a_redirect_is_an_unreadable_page(status: int) -> None:
     with pytest.raises(UnreadablePage, match="redirects are not followed") as caught:
         judge(reply(status, body=b"x" * 5000))
     assert (caught.value.location, caught.value.body) == ("/list.json?page=2", b"x" * EXCERPT)
+
+
+# --- good statuses ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"success":true}', b'{"ok":true,"okEvents":1}', b"ok", b"OK\n", b"", b"[]", b'{"id":"7","status":"active"}', b'{"s'],
+)
+def test_a_good_status_is_believed_whatever_the_api_says_with_it(body: bytes) -> None:
+    assert disbelief(reply(body=body)) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"success":false}',
+        b'{"ok":false,"error":"no destination"}',
+        b'{"status":500,"message":"Internal Server Error"}',
+        b'{"error":{"code":"internal"}}',
+        b" null\n",
+        b"<html>",
+        b"\n<!DOCTYPE html>",
+    ],
+)
+def test_f26_a_good_status_is_not_believed_of_what_says_that_it_failed(body: bytes) -> None:
+    assert disbelief(reply(body=body)) is not None
+
+
+def test_f26_a_web_page_is_known_by_its_type_as_well() -> None:
+    assert disbelief(reply(body=b"Please wait", content_type="text/html; charset=utf-8")) == "what answers is a web page"

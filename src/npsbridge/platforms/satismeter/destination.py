@@ -22,7 +22,7 @@ from npsbridge.core.plain import clean, flattened, listed
 from npsbridge.core.ports import Awaited
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import BadRecord, NotSent, TryLater
-from npsbridge.net.answers import passing, retry_after
+from npsbridge.net.answers import disbelief, passing, retry_after
 from npsbridge.net.client import HttpClient, Reply
 from npsbridge.platforms.base import Wiring
 from npsbridge.platforms.satismeter.settings import SatisMeterSettings
@@ -194,7 +194,8 @@ class SatisMeterDestination:
         """Statuses of the old API are hardly documented; an event is answered with 204, a user with any 2xx."""
         status, said = reply.status, f"HTTP {reply.status}"
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own borders
-            return _doubtful(kind, f"{said} with a web page") if _is_web_page(reply) else Delivered()
+            trouble = disbelief(reply)
+            return _doubtful(kind, f"{said}, but {trouble}") if trouble else Delivered()
         if passing(status):
             return self._passing(kind, reply)
         match status:
@@ -240,10 +241,6 @@ def _suppressed(person: Person) -> str | None:
 def _doubtful(kind: str, reason: str, *, after: float | None = None) -> Outcome:
     """It may have happened: an event must not be told twice, a user simply is."""
     return Unknown(reason=reason) if kind == SURVEY else RetryLater(reason=reason, after=after, blame=Blame.UNCLEAR)
-
-
-def _is_web_page(reply: Reply) -> bool:
-    return reply.body.lstrip().startswith(b"<") or "text/html" in reply.headers.get("content-type", "")
 
 
 def _title(body: bytes) -> str:

@@ -11,7 +11,7 @@ from npsbridge.errors import AnswerLost, NotSent, TryLater, UnreadablePage
 from npsbridge.net.client import Reply
 from npsbridge.platforms.heap import BATCH, BATCH_BYTES, PER_SECOND, HeapDestination
 from npsbridge.sandbox import CorruptGzip, CutConnection, Fault, GzipBomb, ResetAfterReading, ResetBeforeReading
-from npsbridge.sandbox.faults import empty, html, redirect, status
+from npsbridge.sandbox.faults import empty, error_object, html, null, redirect, status
 from npsbridge.sandbox.heap import SANDBOX_APP_ID, HeapServer
 from unit.platforms.heap.bench import Endpoint, always, deliver, emission, events, live, owed, reply, wiring
 
@@ -95,7 +95,7 @@ async def test_a_delivery_of_another_kind_is_refused() -> None:
 # --- what answers mean ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", [reply(200), reply(204, b""), reply(202, b"OK"), reply(200, b"null")])
+@pytest.mark.parametrize("answer", [reply(200), reply(204, b""), reply(202, b"OK"), reply(200, b"[]")])
 async def test_any_good_status_counts_as_delivered(answer: Reply) -> None:
     assert await deliver(always(answer), events(2)) == [GOOD] * 2
 
@@ -144,6 +144,8 @@ async def test_f17_f20_trouble_of_the_transport_is_retried(error: TryLater, blam
         CorruptGzip(),
         GzipBomb(decoded_bytes=40 * 2**20),
         html(),
+        null(),
+        error_object(),
         status(503),
     ],
 )

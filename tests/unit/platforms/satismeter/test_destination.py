@@ -121,6 +121,8 @@ LOST: list[Fault] = [
     faults.status(503),
     faults.status(408),
     faults.html(),
+    faults.null(),
+    faults.error_object(),
     GzipBomb(),
 ]
 
