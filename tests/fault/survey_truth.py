@@ -80,7 +80,7 @@ class Heard(NamedTuple):
 def heard(server: Server) -> list[Heard]:
     """All that took effect at a vendor, in order, whether its answer arrived or not."""
     took_effect = [one for one in server.requests if one.method == "POST" and one.true_status is not None]
-    return [item for request in took_effect for item in _READ[server.kind](request)]
+    return [item for request in took_effect for item in READ[server.kind](request)]
 
 
 def surveys(server: Server) -> Counter[int]:
@@ -116,8 +116,9 @@ def _at_retently(request: RecordedRequest) -> Iterator[Heard]:
 def _at_satismeter(request: RecordedRequest) -> Iterator[Heard]:
     body = request.body
     is_event = body.get("type") == "track"
-    step = body["event"].removeprefix("Report ") if is_event else body["traits"]["step"]
-    yield Heard(body["userId"], int(step), is_survey=is_event)
+    step = body["event"].removeprefix("Report ") if is_event else body.get("traits", {}).get("step")
+    if step is not None:
+        yield Heard(body["userId"], int(step), is_survey=is_event)
 
 
 def _at_promoter(request: RecordedRequest) -> Iterator[Heard]:
@@ -126,7 +127,7 @@ def _at_promoter(request: RecordedRequest) -> Iterator[Heard]:
     yield Heard(person_of(person["email"]), int(body["attributes"]["step"]), is_survey=is_survey)
 
 
-_READ: Final[Mapping[str, Callable[[RecordedRequest], Iterator[Heard]]]] = {
+READ: Final[Mapping[str, Callable[[RecordedRequest], Iterator[Heard]]]] = {
     "delighted": _at_delighted,
     "retently": _at_retently,
     "satismeter": _at_satismeter,

@@ -178,7 +178,9 @@ async def test_f17_f20_trouble_of_the_transport_is_retried(error: TryLater, blam
     assert outcomes == [RetryLater(reason=str(error), blame=blame)] * 2
 
 
-@pytest.mark.parametrize("fault", [ResetAfterReading(), CorruptGzip(), GzipBomb(decoded_bytes=40 * 2**20), html(), null(), error_object()])
+@pytest.mark.parametrize(
+    "fault", [ResetAfterReading(), CorruptGzip(), GzipBomb(decoded_bytes=40 * 2**20), html(), null(), error_object()]
+)
 async def test_f20_f21_f26_after_a_doubtful_answer_the_same_events_are_sent_again(fault: Fault) -> None:
     async with live(Hands()) as (server, destination):
         server.faults.add(fault)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Self
 import aiohttp
 import orjson
 
+from npsbridge.clock import Clock
+
 NEW_YEAR = 1_767_225_600
 """2026-01-01T00:00:00Z, a Thursday."""
 
@@ -23,6 +25,22 @@ class Hands:
 
     def forward(self, seconds: float) -> None:
         self.at += seconds
+
+
+class OneClock(Clock):
+    """Wall and monotonic time from the same hands, until somebody sets the wall clock.
+
+    Attributes:
+        error: Seconds that the wall clock is ahead.
+    """
+
+    def __init__(self, hands: Hands) -> None:
+        super().__init__(lambda: hands() + self.error)
+        self._hands = hands
+        self.error = 0.0
+
+    def monotonic(self) -> float:
+        return self._hands()
 
 
 class Reply(NamedTuple):

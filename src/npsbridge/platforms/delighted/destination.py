@@ -111,6 +111,8 @@ class DelightedDestination:
         self._base_setting = wiring.setting("BASE_URL")
         self._first_looks: dict[int, float] = {}
         """When no trace of a survey was seen first, by the number of its delivery; a restart only looks longer."""
+        self._due: dict[int, float] = {}
+        """When a survey in doubt was to go out, on the loop's clock, which nobody sets."""
 
     # --- deciding -------------------------------------------------------------------------------------------------
 
@@ -154,6 +156,12 @@ class DelightedDestination:
         return [await self._attempt(delivery) for delivery in batch]
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
+        outcome = await self._asked(delivery)
+        if not isinstance(outcome, Unknown):
+            self._due.pop(delivery.id, None)
+        return outcome
+
+    async def _asked(self, delivery: Delivery) -> Outcome:
         if delivery.kind not in (IDENTIFY, SURVEY):
             return Rejected(reason="is of no kind that Delighted takes")
         is_survey = delivery.kind == SURVEY
@@ -171,7 +179,9 @@ class DelightedDestination:
         """The request with what is left of its delay, in whole seconds rounded up; it began with being accepted."""
         request = orjson.loads(delivery.body)
         elapsed = max(0, self._clock.now_ms() - delivery.created_at) // 1000
-        return encoded({**request, "delay": max(0, request["delay"] - elapsed)})
+        left = max(0, request["delay"] - elapsed)
+        self._due[delivery.id] = self._clock.monotonic() + left
+        return encoded({**request, "delay": left})
 
     def _judged(self, reply: Reply, *, is_survey: bool) -> Outcome:
         status, said = reply.status, f"HTTP {reply.status}"
@@ -208,10 +218,14 @@ class DelightedDestination:
         outcome = await self._looked_up(delivery)
         if not isinstance(outcome, RetryLater):
             self._first_looks.pop(delivery.id, None)
+            self._due.pop(delivery.id, None)
         return outcome
 
     async def _looked_up(self, delivery: Delivery) -> Outcome:
         request = orjson.loads(delivery.body)
+        due = self._due_of(delivery, request["delay"])
+        if due is None:
+            return Unknown(reason="the system's clock was set back since, so that nobody knows when it was asked for")
         name = WAYS[request["channel"]].parameter
         try:
             reply = await self._list(name, request[name])
@@ -220,9 +234,22 @@ class DelightedDestination:
             return Unknown(reason=str(error))
         except (VendorError, BadRecord) as error:
             return RetryLater(reason=f"Delighted cannot be asked: {error}", blame=Blame.DELIVERY)
-        behind = self._behind(reply)
-        due = delivery.created_at / 1000 + request["delay"] - behind
-        return self._concluded(delivery, _traced(people, name, request[name], due=due, now=self._now() - behind))
+        now = self._vendors_now(reply)
+        due += now - self._clock.monotonic()
+        return self._concluded(delivery, _traced(people, name, request[name], due=due, now=now))
+
+    def _due_of(self, delivery: Delivery, delay: float) -> float | None:
+        """When the survey was to go out, on the loop's clock; None when that cannot be known.
+
+        What another process asked for is dated by when it was accepted, once: a clock that is set from then on does no
+        harm.
+        """
+        if delivery.id not in self._due:
+            elapsed = self._now() - delivery.created_at / 1000
+            if elapsed < -TOLERANCE:
+                return None
+            self._due[delivery.id] = self._clock.monotonic() - elapsed + delay
+        return self._due[delivery.id]
 
     async def _list(self, name: str, value: str) -> Reply:
         reply = await self._http.request(
@@ -231,10 +258,10 @@ class DelightedDestination:
         expect_ok(reply, location="/people.json", setting=self._key_setting, now=self._clock.now)
         return reply
 
-    def _behind(self, reply: Reply) -> float:
-        """Seconds by which the vendor's clock is behind ours; none if it does not tell its time."""
+    def _vendors_now(self, reply: Reply) -> float:
+        """Seconds since 1970 by the vendor's clock; by ours if it does not tell its time."""
         theirs = said_at(reply)
-        return self._now() - theirs.timestamp() if theirs else 0.0
+        return theirs.timestamp() if theirs else self._now()
 
     def _concluded(self, delivery: Delivery, trace: Trace) -> Outcome:
         match trace:

@@ -24,6 +24,8 @@ LATE: Final = 300.0
 """Seconds from the first look to the second request: the first one is over by then, wherever it hung."""
 SAFE_FOR: Final = 23 * 3600.0
 """Seconds after its planning in which a request may be made again; an hour less than the vendor's throttle."""
+SKEW: Final = 60.0
+"""Seconds that a clock may go back by itself; one that was set back further does not tell how old a request is."""
 
 
 class Verifying:
@@ -36,8 +38,8 @@ class Verifying:
         self._sending = sending
         self._contacts_url = f"{wiring.settings.base_url}/contacts/"
         self._headers = authorized(wiring.settings)
-        self._first_looks: dict[int, int] = {}
-        """When each delivery was first asked about, milliseconds; after a restart the wait begins anew."""
+        self._first_looks: dict[int, float] = {}
+        """When each delivery was first asked about, on the loop's clock; after a restart the wait begins anew."""
 
     async def verify(self, delivery: Delivery) -> Outcome:
         """See `Forwarder.verify`. Raises nothing but cancellation."""
@@ -69,10 +71,10 @@ class Verifying:
 
     async def _retry(self, delivery: Delivery) -> Outcome:
         """Ask for the survey once more, late enough and early enough."""
-        now = self._clock.now_ms()
-        if now - delivery.created_at > SAFE_FOR * 1000:
-            return Unknown(reason="no answer names the request, and it is too old to be asked for again")
-        waited = (now - self._first_looks.setdefault(delivery.id, now)) / 1000
+        age, now = (self._clock.now_ms() - delivery.created_at) / 1000, self._clock.monotonic()
+        if not -SKEW <= age <= SAFE_FOR:
+            return Unknown(reason="no answer names the request, and it may be too old to be asked for again")
+        waited = now - self._first_looks.setdefault(delivery.id, now)
         if waited < LATE:
             return _cannot_ask("the first request is given time to end", after=LATE - waited)
         outcome = await self._sending.send(delivery)

@@ -33,7 +33,7 @@ from npsbridge.net.client import Reply
 from npsbridge.platforms.base import Wiring
 from npsbridge.platforms.retently.customer import customer, usable_email
 from npsbridge.platforms.retently.lists import CAMPAIGNS, OUTBOX, Listing, Row, read_sheet
-from npsbridge.platforms.retently.recollection import Recollection
+from npsbridge.platforms.retently.recollection import Recollection, Search
 from npsbridge.platforms.retently.settings import RetentlySettings, authorized
 from npsbridge.platforms.retently.source import FIRST_WAIT, LONGEST_WAIT
 from npsbridge.platforms.retently.survey_answer import outcomes, refused, shown
@@ -139,9 +139,9 @@ class RetentlyDestination:
         return [(behind | found).get(one.id, stranger) for one in batch]
 
     async def _send(self, part: Sequence[Trigger]) -> list[Outcome]:
-        at_ms = self._clock.now_ms()
+        at = self._clock.monotonic()
         sent = await self._ask(part)
-        self._recollection.note(part, sent, at_ms=at_ms)
+        self._recollection.note(part, sent, at=at)
         return sent
 
     async def _ask(self, part: Sequence[Trigger]) -> list[Outcome]:
@@ -256,28 +256,35 @@ class RetentlyDestination:
             reply = await self._get(OUTBOX, query)
             if reply.status in NO_OUTBOX:
                 return Unknown(reason=f"the outbox cannot be read: HTTP {reply.status}")
-            count = self._sent_since(self._recollection.search(delivery).since_ms, trigger, reply)
+            search = self._search(delivery)
+            count = self._sent_since(search.since, trigger, reply)
         except (VendorError, BadRecord) as error:
             return RetryLater(reason=f"the outbox cannot be read now: {error}", blame=Blame.DELIVERY)
-        if count <= self._recollection.search(delivery).others:
+        if count <= search.others:
             return self._missed(delivery)
         self._recollection.found(trigger)
         return Delivered()
 
-    def _sent_since(self, since_ms: int, trigger: Trigger, reply: Reply) -> int:
-        """How many surveys the outbox has; what we know by our clock is compared by the vendor's."""
+    def _search(self, delivery: Delivery) -> Search:
+        """What another process asked for is dated by when it was accepted; once, so that a clock may be set later."""
+        elapsed = (self._clock.now_ms() - delivery.created_at) / 1000
+        return self._recollection.search(delivery, accepted=self._clock.monotonic() - max(0.0, elapsed))
+
+    def _sent_since(self, since: float, trigger: Trigger, reply: Reply) -> int:
+        """How many surveys the outbox has; what we know by the loop's clock is compared by the vendor's."""
         said = said_at(reply)
-        ahead_ms = milliseconds(said) - self._clock.now_ms() if said else 0
+        now_ms = milliseconds(said) if said else self._clock.now_ms()
+        since_ms = now_ms - (self._clock.monotonic() - since) * 1000
         return sum(
             row.email == trigger.email.casefold()
             and row.campaign == trigger.campaign
             and row.at is not None
-            and row.at >= since_ms + ahead_ms
+            and row.at >= since_ms
             for row in self._rows(OUTBOX, reply)
         )
 
     def _missed(self, delivery: Delivery) -> Outcome:
-        search, now = self._recollection.search(delivery), self._clock.monotonic()
+        search, now = self._search(delivery), self._clock.monotonic()
         search.missed_since = now if search.missed_since is None else search.missed_since
         if now - search.missed_since < PATIENCE:
             return RetryLater(reason="is not in the outbox yet", blame=Blame.DELIVERY)

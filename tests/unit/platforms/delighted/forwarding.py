@@ -15,21 +15,10 @@ from npsbridge.core.outcome import Outcome
 from npsbridge.core.people import Person
 from npsbridge.platforms.delighted.destination import DelightedDestination
 from unit.platforms.delighted.driving import Bench, bench
-from unit.sandbox.calling import Hands
+from unit.sandbox.calling import Hands, OneClock
 
 BOUGHT = "Order Completed"
 EMAIL = "ana@example.org"
-
-
-class OneClock(Clock):
-    """Wall and monotonic time from the same hands."""
-
-    def __init__(self, hands: Hands) -> None:
-        super().__init__(hands)
-        self._hands = hands
-
-    def monotonic(self) -> float:
-        return self._hands()
 
 
 def call(kind: CallType = CallType.IDENTIFY, **said: Any) -> Call:
@@ -56,7 +45,8 @@ class ForwardBench:
     def __init__(self, shop: Bench, **settings: Any) -> None:
         self.shop = shop
         self.server = shop.server
-        self._wiring = replace(shop.wiring(**{"surveys": [BOUGHT], **settings}), clock=OneClock(shop.ours))
+        self.clock = OneClock(shop.ours)
+        self._wiring = replace(shop.wiring(**{"surveys": [BOUGHT], **settings}), clock=self.clock)
         self.restart()
 
     def restart(self) -> None:

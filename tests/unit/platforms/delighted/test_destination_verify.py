@@ -103,6 +103,29 @@ async def test_i8_the_vendors_clock_may_be_off(skew: float, surveys: Any, fault:
         assert shop.surveys == ["sent"]
 
 
+@pytest.mark.parametrize("jump", [-2 * DAY, -HOUR, HOUR, 30 * DAY])
+@pytest.mark.parametrize("surveys", [NOW, LATER], ids=["now", "delayed"])
+@pytest.mark.parametrize("fault", [PROCESSED, LOST], ids=["processed", "lost"])
+async def test_i8_f15_our_clock_may_be_set_while_it_is_looked_for(jump: float, surveys: Any, fault: Fault) -> None:
+    """The person was surveyed a day before, which must not be taken for it."""
+    async with forwarding({"throttle_days": None}, surveys=surveys) as shop:
+        await shop.deliver(shop.delivery(track(message_id="m-0"), number=9))
+        shop.shop.forward(DAY)
+        delivery = await in_doubt(shop, fault)
+        shop.clock.error = jump
+        assert await settled(shop, delivery) == Delivered()
+        shop.shop.forward(DAY)
+        assert shop.surveys == ["sent", "sent"]
+
+
+async def test_i8_f15_after_a_restart_under_a_clock_that_was_set_back_a_person_decides() -> None:
+    async with forwarding(surveys=NOW) as shop:
+        delivery = await in_doubt(shop, PROCESSED)
+        shop.restart()
+        shop.clock.error = -2 * DAY
+        assert isinstance(await settled(shop, delivery), Unknown)
+
+
 async def test_a_request_that_is_processed_late_is_seen_at_the_second_look() -> None:
     async with forwarding({"sending_takes": 20, "due_is_shown": False}) as shop:
         delivery = await in_doubt(shop, PROCESSED)

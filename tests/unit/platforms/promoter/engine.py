@@ -6,7 +6,6 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from npsbridge.clock import Clock
 from npsbridge.core.ports import Page
 from npsbridge.metrics import Metrics
 from npsbridge.net.client import HttpClient
@@ -15,7 +14,7 @@ from npsbridge.platforms.promoter.parse import parse
 from npsbridge.platforms.promoter.settings import PromoterSettings
 from npsbridge.platforms.promoter.source import PromoterSource
 from npsbridge.sandbox.promoter import PastFeedback, PromoterServer
-from unit.sandbox.calling import Hands
+from unit.sandbox.calling import Hands, OneClock
 
 DAY = 86_400
 
@@ -24,6 +23,7 @@ class Engine:
     """One connection to a look-alike, on the look-alike's clock.
 
     Attributes:
+        clock: Ours, which can be set.
         checkpoint: Of the last stored page.
         stored: Every record that was not stored before, byte for byte, in order.
         pages: All pages, in order.
@@ -32,6 +32,7 @@ class Engine:
     def __init__(self, server: PromoterServer, hands: Hands, session: aiohttp.ClientSession, **settings: Any) -> None:
         self.server = server
         self.hands = hands
+        self.clock = OneClock(hands)
         self._session = session
         self._settings = {"api_key": server.api_key, "base_url": server.base_url, **settings}
         self.checkpoint: bytes | None = None
@@ -42,8 +43,7 @@ class Engine:
     def wiring(self) -> Wiring[PromoterSettings]:
         http = HttpClient(self._session, Metrics(), connection="promoter")
         settings = PromoterSettings.model_validate(self._settings)
-        clock = Clock(self.hands)
-        return Wiring(name="promoter", settings=settings, http=http, clock=clock, prefix="NPSBRIDGE_PROMOTER__")
+        return Wiring(name="promoter", settings=settings, http=http, clock=self.clock, prefix="NPSBRIDGE_PROMOTER__")
 
     def restarted(self) -> PromoterSource:
         """As after a crash: nothing is known but the checkpoint."""

@@ -131,6 +131,28 @@ async def test_what_is_too_old_for_the_vendors_throttle_is_left_to_a_person(
     assert sent(server) == 1
 
 
+async def test_i8_f15_under_a_clock_that_was_set_back_nothing_is_asked_for_again(
+    engine: Engine, server: PromoterServer, promoter: PromoterDestination, request_made: Delivery, hands: Hands
+) -> None:
+    await lose(server, promoter, request_made, effect=True)
+    hands.forward(25 * 3600)
+    engine.clock.error = -48 * 3600
+    assert isinstance(await promoter.verify(request_made), Unknown)
+    assert sent(server) == 1
+
+
+async def test_f15_a_clock_that_is_set_back_a_little_does_not_put_the_retry_off(
+    engine: Engine, server: PromoterServer, promoter: PromoterDestination, request_made: Delivery, hands: Hands
+) -> None:
+    await lose(server, promoter, request_made, effect=False)
+    hands.forward(3600)
+    assert isinstance(await promoter.verify(request_made), RetryLater)
+    engine.clock.error = -3000
+    hands.forward(LATE)
+    assert await promoter.verify(request_made) == Delivered()
+    assert sent(server) == 1
+
+
 async def test_up_to_the_last_moment_the_retry_is_within_the_vendors_throttle(
     server: PromoterServer, promoter: PromoterDestination, request_made: Delivery, hands: Hands
 ) -> None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 
-from npsbridge.clock import Clock
 from npsbridge.core.ports import Page
 from npsbridge.errors import VendorError
 from npsbridge.metrics import Metrics
@@ -16,7 +15,7 @@ from npsbridge.platforms.base import Wiring
 from npsbridge.platforms.retently.settings import RetentlySettings
 from npsbridge.platforms.retently.source import RetentlySource
 from npsbridge.sandbox.retently import PastFeedback, RetentlyServer
-from unit.sandbox.calling import NEW_YEAR, Hands
+from unit.sandbox.calling import NEW_YEAR, Hands, OneClock
 
 DAY = 86_400
 NOW_MS = NEW_YEAR * 1000
@@ -52,6 +51,7 @@ class Bench:
     def __init__(self, server: RetentlyServer, session: aiohttp.ClientSession, hands: Hands) -> None:
         self.server = server
         self.hands = hands
+        self.clock = OneClock(hands)
         self._session = session
 
     def wiring(self, **settings: Any) -> Wiring[RetentlySettings]:
@@ -60,7 +60,7 @@ class Bench:
             name="retently",
             settings=RetentlySettings.model_validate(given),
             http=HttpClient(self._session, Metrics(), connection="retently"),
-            clock=Clock(self.hands),
+            clock=self.clock,
             prefix="NPSBRIDGE_RETENTLY__",
         )
 

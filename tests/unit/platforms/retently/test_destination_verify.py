@@ -150,8 +150,22 @@ async def test_a_server_that_filters_nothing_is_not_believed_about_others(bench:
 async def test_f15_the_vendor_s_clock_counts_and_not_the_difference_to_ours(bench: Bench) -> None:
     """Our clock is two days behind: the trigger came then, and a survey of yesterday is older than it."""
     retently, delivery = sender(bench), asked(bench, created_at=NOW_MS - 2 * 86_400 * SECOND)
-    retently._clock = type(retently._clock)(lambda: bench.hands() - 2 * 86_400)
+    bench.clock.error = -2 * 86_400
     bench.server.send(EMAIL, at_ms=NOW_MS - 86_400 * SECOND)
+    assert await retently.verify(delivery) == NOT_YET
+    bench.server.send(EMAIL)
+    assert await retently.verify(delivery) == Delivered()
+
+
+@pytest.mark.parametrize("jump", [-2 * 86_400, 30 * 86_400])
+async def test_i8_f15_a_clock_that_is_set_meanwhile_makes_no_other_survey_the_one_looked_for(
+    bench: Bench, jump: float
+) -> None:
+    retently, delivery = sender(bench), asked(bench)
+    bench.server.send(EMAIL, at_ms=NOW_MS - 86_400 * SECOND)
+    bench.server.faults.add(ResetAfterReading(effect=False), path="/survey")
+    await retently.deliver([delivery])
+    bench.clock.error = jump
     assert await retently.verify(delivery) == NOT_YET
     bench.server.send(EMAIL)
     assert await retently.verify(delivery) == Delivered()
