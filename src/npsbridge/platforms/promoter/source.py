@@ -144,7 +144,8 @@ class PromoterSource:
         first = posted - timedelta(days=spare)
         is_daily = purpose is _Purpose.LOOK_BACK and self._is_due(place.rescanned, DAY)
         if purpose is _Purpose.LOOK_BACK:
-            first = min(first, today - timedelta(days=self._reach() if is_daily else LOOK_BACK_DAYS))
+            # From the newest answer, not from today: a clock that is ahead must not make the look back miss it.
+            first = min(first, posted - timedelta(days=self._reach() if is_daily else LOOK_BACK_DAYS))
         span = Window(first=max(first, FIRST_DAY), last=today + timedelta(days=SPARE_DAYS))
         walk = Walk(partial(self._api.list, place.version), span if place.filters_work else None)
         return _Round(purpose, walk, is_daily=is_daily, began=self._now())

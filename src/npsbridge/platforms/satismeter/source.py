@@ -119,7 +119,8 @@ class SatisMeterSource:
         after = place
         if is_hourly:
             reach = max(DAY, int(self._settings.rescan * 1000)) if is_daily else DAY
-            since = min(since, now - reach)
+            # From the newest answer, not from our time: a clock that is ahead must not make the look back miss it.
+            since = min(since, min(now, place.newest or now) - reach)
             after = place.replace(swept=second, rescanned=second if is_daily else place.rescanned)
         span = Span(since=max(since, place.floor.created), until=max(now, place.newest))
         enough = None if is_hourly else place.newest
