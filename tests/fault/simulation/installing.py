@@ -32,6 +32,7 @@ def simulated() -> Iterator[tuple[SimulatedLoop, Disk]]:
             yield loop, disk
         finally:
             loop.close()
+            disk.close()
 
 
 def run(main: Callable[[SimulatedLoop, Disk], Coroutine[Any, Any, T]]) -> T:

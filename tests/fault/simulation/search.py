@@ -51,9 +51,15 @@ def judge_plan(plan: Plan) -> Verdict:
     try:
         live(plan, check_everything)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a world is its verdict
-        line = f"{type(error).__name__}: {error}".partition("\n")[0][:600]
+        line = " from ".join(f"{type(one).__name__}: {one}".partition("\n")[0][:600] for one in _causes(error))
         return Verdict(plan.seed, time.perf_counter() - begun, line, traceback.format_exc())
     return Verdict(plan.seed, time.perf_counter() - begun, None)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def search(seeds: Iterable[int], *, workers: int) -> Iterator[Verdict]:

@@ -18,6 +18,7 @@ from npsbridge.errors import StoreError
 from npsbridge.store.sqlite.faults import store_fault
 from npsbridge.store.sqlite.opening import READING, WRITING, open_database
 from npsbridge.store.sqlite.reader import Parameters, Reader, Row
+from npsbridge.store.sqlite.witness import Witness
 from npsbridge.store.sqlite.writer import Writer
 
 
@@ -31,6 +32,7 @@ class Disk:
     def __init__(self) -> None:
         self._open: dict[str, list[InLoopWriter | InLoopReader]] = {}
         self.is_full = False
+        self._left: list[sqlite3.Connection] = []
         self._commits_left = 0
         self._at_commit: Callable[[], bool] | None = None
         self._is_before = False
@@ -41,8 +43,12 @@ class Disk:
 
     def pull(self, owner: str) -> None:
         """A process is gone: what it had not committed never happens."""
-        for one in self._open.pop(owner, []):
-            one.pull()
+        self._left += [opened for one in self._open.pop(owner, []) if (opened := one.pull()) is not None]
+
+    def close(self) -> None:
+        """Close what the killed have left open; a file that is closed in good order has no WAL any more."""
+        for connection in self._left:
+            connection.close()
 
     def at_commit(self, count: int, act: Callable[[], bool], *, is_before: bool) -> None:
         """Act at the daemon's so-many-th transaction from now on: before its commit, or before anybody hears of it.
@@ -72,9 +78,9 @@ class Disk:
                     one.limit(is_full=is_full)
 
     @asynccontextmanager
-    async def open_writer(self, path: Path) -> AsyncIterator["InLoopWriter"]:
+    async def open_writer(self, path: Path, witness: Witness | None = None) -> AsyncIterator["InLoopWriter"]:
         """Takes the place of `npsbridge.store.sqlite.writer.open_writer`."""
-        writer = InLoopWriter(path, self)
+        writer = InLoopWriter(path, witness, self)
         await writer.open()
         try:
             yield writer
@@ -95,8 +101,8 @@ class Disk:
 class InLoopWriter(Writer):
     """The writer, whose work is done by the loop itself."""
 
-    def __init__(self, path: Path, disk: Disk) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, witness: Witness | None, disk: Disk) -> None:
+        super().__init__(path, witness)
         self._disk = disk
         self._owner = OWNER.get()
         self._is_due = False
@@ -138,14 +144,14 @@ class InLoopWriter(Writer):
         """Write what waits, then close the file."""
         self._is_closed = True
         self._turn()
-        self.pull()
+        if (database := self.pull()) is not None:
+            database.close()
 
-    def pull(self) -> None:
-        """Be gone, with all that waits."""
+    def pull(self) -> sqlite3.Connection | None:
+        """Be gone, with all that waits; returns what was open."""
         self._is_closed = True
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        database, self._database = self._database, None
+        return database
 
 
 class InLoopReader(Reader):
@@ -169,10 +175,10 @@ class InLoopReader(Reader):
 
     async def close(self) -> None:
         """Close the file."""
-        self.pull()
+        if (connection := self.pull()) is not None:
+            connection.close()
 
-    def pull(self) -> None:
-        """Be gone."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def pull(self) -> sqlite3.Connection | None:
+        """Be gone; returns what was open."""
+        connection, self._connection = self._connection, None
+        return connection
