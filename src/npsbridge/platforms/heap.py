@@ -378,7 +378,7 @@ async def try_out(wiring: Wiring[HeapSettings]) -> str:
     url = f"{wiring.settings.base_url}/api/track"
     reply = await wiring.http.request("POST", url, operation="try_out", body=orjson.dumps(event), headers=_JSON)
     expect_ok(reply, location="/api/track", setting=wiring.setting("APP_ID"), now=wiring.clock.now)
-    if _is_web_page(reply):
+    if is_web_page(reply):
         raise PersonMustAct(f"what answers is not Heap's API; check {wiring.setting('BASE_URL')}")
     return "the event `npsbridge Connected` of `npsbridge-connect` was taken; it must show in Heap's Live view"
 
