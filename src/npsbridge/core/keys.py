@@ -101,6 +101,8 @@ def normalised_email(email: str | None) -> str | None:
 # thing that JavaScript writes where nothing is.
 _NO_IDS: Final = frozenset({"-1", "null", "undefined", "anonymous"})
 _ZEROS_AND_DASHES: Final = re.compile(r"[0-]*")
+_ZERO_OR_DASH: Final = ("0", "-", "")
+"""What such a value begins with, if with anything; most ids are told apart by their first character."""
 
 
 def real_id(value: str | None) -> str | None:
@@ -108,7 +110,8 @@ def real_id(value: str | None) -> str | None:
     if value is None:
         return None
     bare = value.strip().lower()
-    return None if bare in _NO_IDS or _ZEROS_AND_DASHES.fullmatch(bare) else value
+    means_nobody = bare in _NO_IDS or (bare[:1] in _ZERO_OR_DASH and _ZEROS_AND_DASHES.fullmatch(bare))
+    return None if means_nobody else value
 
 
 def person_uuid(

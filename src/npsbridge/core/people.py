@@ -112,6 +112,8 @@ class PeopleChange(Record, frozen=True, kw_only=True):
 
 def why_suppressed(person: Person, suppressed: Mapping[PersonId, str]) -> str | None:
     """Why nobody may survey this person, as things stand; None when anybody may."""
+    if not suppressed:
+        return None
     ids = [PersonId(IdKind.USER, user_id) for user_id in reversed(person.user_ids)]
     if person.email is not None:
         ids.append(PersonId(IdKind.EMAIL, person.email))

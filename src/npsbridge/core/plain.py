@@ -14,7 +14,7 @@ Plain = str | float
 
 def clean(text: str) -> str:
     """Text that every JSON parser and database takes: no lone surrogates, and no NUL, at which some of them fail."""
-    return well_formed(text).replace("\0", "")
+    return text if text.isprintable() and text.isascii() else well_formed(text).replace("\0", "")
 
 
 def flattened(

@@ -130,6 +130,11 @@ class People:
         key = self._owners.get(person_id)
         return None if key is None else self._persons[self._living(key)]
 
+    @property
+    def knows_of_suppressed(self) -> bool:
+        """Whether anybody of whom the run tells may not be surveyed, or is erased; nearly always nobody."""
+        return bool(self._suppressed)
+
     def why_suppressed(self, email: str) -> str | None:
         """Why nobody may write to an email, such as one that a call has among its properties."""
         return self._suppressed.get(PersonId(IdKind.EMAIL, email))
@@ -164,6 +169,8 @@ class People:
     # --- who it is ------------------------------------------------------------------------------------------------
 
     def _is_erased(self, said: Said) -> bool:
+        if not self._suppressed:
+            return False
         decisive = (said.user or said.anonymous, said.email, *said.previous)
         return any(self._suppressed.get(one) == ERASED for one in decisive if one is not None)
 

@@ -148,6 +148,14 @@ class Routing(Record, frozen=True, kw_only=True):
     no_longer_awaited: tuple[AwaitedCall, ...] = ()
     """Calls that waited, and whose wait has ended; each is a record of its own again."""
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it leaves nothing behind but counts and messageIds, as for most of what SDKs send."""
+        change = self.people
+        left = (self.responses, self.newest, self.deliveries, self.shelved, self.said, self.awaited)
+        ended = (self.no_longer_awaited, self.settling, self.fanned_out, self.partly_shelved)
+        return not (any(left) or any(ended) or change.persons or change.owners or change.redirects)
+
 
 class Settlement(Record, frozen=True, kw_only=True):
     """The new state of a delivery after an attempt."""

@@ -70,8 +70,9 @@ def people_of(calls: Iterable[Call]) -> set[PersonId]:
 
 def _mailboxes(call: Call) -> list[PersonId]:
     """Where a survey may go that a call asks for; a userId may be an email."""
-    found = {normalised_email(address) for address in (call.email, call.user_id)}
-    return [PersonId(IdKind.EMAIL, address) for address in sorted(filter(None, found))]
+    named = normalised_email(call.user_id) if call.user_id and "@" in call.user_id else None
+    found = {address for address in (call.email, named) if address}
+    return [PersonId(IdKind.EMAIL, address) for address in sorted(found)]
 
 
 def deletions(calls: Iterable[Call]) -> list[PersonId]:
@@ -160,6 +161,8 @@ class _CallDesk:
 
     def _why_suppressed(self, call: Call) -> str | None:
         """Why nobody may write to a mailbox that a call names, although the call may be about another person."""
+        if not self._people.knows_of_suppressed:
+            return None
         reasons = (self._people.why_suppressed(mailbox.value) for mailbox in _mailboxes(call))
         return next(filter(None, reasons), None)
 

@@ -51,7 +51,10 @@ class Store(Protocol):
         """The last checkpoint of a connection."""
 
     async def unrouted(self, limit: int, *, only: str | None = None) -> list[JournalEntry]:
-        """The oldest journal entries that no routing has consumed; with `only`, those of one connection."""
+        """The oldest journal entries that no routing has consumed; with `only`, those of one connection.
+
+        At most `limit`, and fewer where they are large, so that they can be held in memory; at least one, if any is.
+        """
 
     async def recall(
         self,

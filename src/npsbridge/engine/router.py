@@ -19,8 +19,8 @@ from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreUnavailable
 
-ENTRIES = 50
-"""How many entries are read at once."""
+ENTRIES = 300
+"""How many entries are read at once; a run of single calls is as long as one of batches."""
 RECORDS = 300
 """How many records one run takes; beyond it the event loop would be busy for too long."""
 FULL_DISK_PAUSE = 5.0

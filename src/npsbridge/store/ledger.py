@@ -31,7 +31,7 @@ that no decision accounts for, is therefore missing on one side only, and `Ledge
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from npsbridge.core.model import State
 from npsbridge.core.records import Arrival, Routing
@@ -75,6 +75,16 @@ def routed(
         expired=stored.get(State.EXPIRED, 0),
         duplicate=routing.duplicates + known + (len(routing.shelved) - shelved),
         erased=routing.erased + erased,
+    )
+
+
+def quiet(routings: Sequence[Routing], *, counted_before: int = 0) -> Entries:
+    """What routings add that leave nothing behind (`Routing.is_quiet`); the argument is that of `routed`."""
+    return Counter(
+        accepted=counted_before,
+        filtered=sum(routing.filtered for routing in routings),
+        duplicate=sum(routing.duplicates for routing in routings),
+        erased=sum(routing.erased for routing in routings),
     )
 
 

@@ -72,3 +72,9 @@ async def test_i4_a_routing_of_an_entry_that_was_consumed_is_left_out_as_a_whole
     known = await store.recall("delighted", responses=["9"], people=["ann"], emails=[])
     assert (known.responses, known.newest) == ({}, {})
     assert (await store.ledger()).filtered == 1
+
+
+async def test_large_entries_are_read_a_few_at_a_time_and_at_least_one(store: Store) -> None:
+    large = [arrival(body=b'["%d' % number + b"x" * size + b'"]') for number, size in enumerate((9 << 20, 9 << 20, 1))]
+    await store.append(large)
+    assert [entry.body for entry in await store.unrouted(10)] == [large[0].body]

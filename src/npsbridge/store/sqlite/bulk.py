@@ -51,6 +51,6 @@ def _pieces(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
         start += length
 
 
-def listed(numbers: Sequence[int]) -> str:
-    """Numbers as one parameter, for `IN (SELECT value FROM json_each(?))`: one statement for however many."""
-    return orjson.dumps(numbers).decode()
+def listed(values: Sequence[int] | Sequence[str]) -> str:
+    """Values as one parameter, for `IN (SELECT value FROM json_each(?))`: one statement for however many."""
+    return orjson.dumps(values).decode()

@@ -4,7 +4,7 @@ The functions that write run inside one transaction of the writer, which begins 
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +14,7 @@ from npsbridge.core.forward import IDENTIFY
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.records import AwaitedCall, Routing
 from npsbridge.store.marks import digest_of_message
+from npsbridge.store.sqlite.bulk import Insert, insert
 from npsbridge.store.sqlite.reader import Reader
 
 SEEN: Final = "SELECT digest FROM seen WHERE digest IN (:many)"
@@ -30,15 +31,17 @@ TRACED_AWAITED: Final = f"""
 EXPIRED: Final = f"{_AWAITED} INDEXED BY awaited_expiry WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?"
 NEXT_EXPIRY: Final = "SELECT min(expires_at) FROM awaited"
 
-NOTE_SEEN: Final = "INSERT INTO seen (digest, seen_at) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING"
-NOTE_SAID: Final = """
-    INSERT INTO said (person, connection, fingerprint) VALUES (?, ?, ?)
-    ON CONFLICT (person, connection) DO UPDATE SET fingerprint = excluded.fingerprint
-"""
-AWAIT: Final = """
-    INSERT INTO awaited (connection, person, message_id, reason, expires_at, call) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (message_id, connection) DO NOTHING
-"""
+NOTE_SEEN: Final = Insert("INSERT INTO seen (digest, seen_at)", "(?, ?)", "ON CONFLICT (digest) DO NOTHING")
+NOTE_SAID: Final = Insert(
+    "INSERT INTO said (person, connection, fingerprint)",
+    "(?, ?, ?)",
+    "ON CONFLICT (person, connection) DO UPDATE SET fingerprint = excluded.fingerprint",
+)
+AWAIT: Final = Insert(
+    "INSERT INTO awaited (connection, person, message_id, reason, expires_at, call)",
+    "(?, ?, ?, ?, ?, ?)",
+    "ON CONFLICT (message_id, connection) DO NOTHING",
+)
 AWAIT_NO_LONGER: Final = "DELETE FROM awaited WHERE connection = ? AND message_id = ?"
 # Who has turned out to be an older person takes along what waits; what vendors were told of the older one stands.
 REKEY_AWAITED: Final = "UPDATE awaited SET person = :older WHERE person = :newer"
@@ -111,13 +114,17 @@ def _awaited(row: tuple[Any, ...]) -> AwaitedCall:
 # --- writing ----------------------------------------------------------------------------------------------------
 
 
-def keep(database: sqlite3.Connection, routing: Routing, *, gone: Collection[str], now: int) -> int:
+def note_seen(database: sqlite3.Connection, routings: Iterable[Routing], now: int) -> None:
+    """Have the messageIds of all these recognised when they come again."""
+    insert(database, NOTE_SEEN, [(digest_of_message(one), now) for routing in routings for one in routing.seen])
+
+
+def keep(database: sqlite3.Connection, routing: Routing, *, gone: Collection[str]) -> int:
     """Make true what a routing says of its calls, but nothing of those who are gone; returns how many wait anew."""
-    database.executemany(NOTE_SEEN, [(digest_of_message(one), now) for one in routing.seen])
     told = [(person, connection, mark) for (connection, person), mark in routing.said.items() if person not in gone]
-    database.executemany(NOTE_SAID, told)
+    insert(database, NOTE_SAID, told)
     waiting = [_row(one) for one in routing.awaited if one.person not in gone]
-    stored = database.executemany(AWAIT, waiting).rowcount if waiting else 0
+    stored = insert(database, AWAIT, waiting)
     for newer, older in routing.people.redirects.items():
         if older not in gone:
             database.execute(REKEY_AWAITED, {"older": older, "newer": newer})

@@ -22,6 +22,7 @@ from npsbridge.core.people import (
     number_of,
 )
 from npsbridge.store.marks import digest_of_id, surveyed_by
+from npsbridge.store.sqlite.bulk import Insert, insert, listed
 from npsbridge.store.sqlite.reader import Reader
 
 OWNERS: Final = "SELECT kind, value, number FROM person_ids WHERE kind = ? AND value IN (:many)"
@@ -37,14 +38,16 @@ BY_EMAIL: Final = """
 """
 
 NOTE_COUNTER: Final = "UPDATE numbers SET last = max(last, ?) WHERE name = 'persons'"
-KEEP: Final = """
-    INSERT INTO persons (number, email, content) VALUES (?, ?, ?)
-    ON CONFLICT (number) DO UPDATE SET email = excluded.email, content = excluded.content
-"""
-ASSIGN: Final = """
-    INSERT INTO person_ids (kind, value, number) VALUES (?, ?, ?)
-    ON CONFLICT (kind, value) DO UPDATE SET number = excluded.number
-"""
+KEEP: Final = Insert(
+    "INSERT INTO persons (number, email, content)",
+    "(?, ?, ?)",
+    "ON CONFLICT (number) DO UPDATE SET email = excluded.email, content = excluded.content",
+)
+ASSIGN: Final = Insert(
+    "INSERT INTO person_ids (kind, value, number)",
+    "(?, ?, ?)",
+    "ON CONFLICT (kind, value) DO UPDATE SET number = excluded.number",
+)
 # What leads to the newer one leads to the older from then on; a newer one that was never stored has nothing to move.
 REDIRECT: Final = (
     "UPDATE person_ids SET number = :older WHERE number = :newer",
@@ -55,12 +58,14 @@ REDIRECT: Final = (
 REKEY: Final = """
     UPDATE outbox INDEXED BY outbox_person SET person = :older WHERE person = :newer AND person GLOB 'person:*'
 """
-EXISTS: Final = "SELECT 1 FROM persons WHERE number = ?"
+EXISTING: Final = "SELECT number FROM persons WHERE number IN (SELECT value FROM json_each(?))"
 SUPPRESS: Final = """
     INSERT INTO suppressions (digest, reason) VALUES (?, ?)
     ON CONFLICT (digest) DO UPDATE SET reason = excluded.reason WHERE reason <> 'erased'
 """
-IS_ERASED: Final = "SELECT 1 FROM suppressions WHERE digest = ? AND reason = 'erased'"
+ERASED_OF: Final = """
+    SELECT digest FROM suppressions WHERE digest IN (SELECT value FROM json_each(?)) AND reason = 'erased'
+"""
 DELETE: Final = "DELETE FROM persons WHERE number = ?"
 
 _encoder = msgspec.json.Encoder()
@@ -126,14 +131,14 @@ def keep(database: sqlite3.Connection, change: PeopleChange) -> frozenset[str]:
         return frozenset()
     gone = _erased_meanwhile(database, change)
     database.execute(NOTE_COUNTER, (change.next_number - 1,))
-    database.executemany(KEEP, [_row(person) for person in change.persons if person.key not in gone])
+    insert(database, KEEP, [_row(person) for person in change.persons if person.key not in gone])
     for newer, older in change.redirects.items():
         if older not in gone:
             numbers = {"newer": number_of(newer), "older": number_of(older)}
             for statement in REDIRECT:
                 database.execute(statement, numbers)
-    assigned = [(*one, number_of(key)) for one, key in change.owners.items() if key not in gone]
-    database.executemany(ASSIGN, assigned)
+    assigned = [(one.kind.value, one.value, number_of(key)) for one, key in change.owners.items() if key not in gone]
+    insert(database, ASSIGN, assigned)
     return gone
 
 
@@ -153,21 +158,24 @@ def _erased_meanwhile(database: sqlite3.Connection, change: PeopleChange) -> fro
     """The keys of a change whose persons are there no more, or would get an id that has been erased."""
     last = database.execute(COUNTER).fetchone()[0]
     keys = {*(person.key for person in change.persons), *change.owners.values(), *change.redirects.values()}
-    stored = [key for key in keys if number_of(key) <= last]
-    vanished = {key for key in stored if database.execute(EXISTS, (number_of(key),)).fetchone() is None}
+    stored = {number: key for key in keys if (number := number_of(key)) <= last}
+    there = {number for (number,) in database.execute(EXISTING, (listed(list(stored)),))} if stored else set()
+    vanished = {key for number, key in stored.items() if number not in there}
     return frozenset(vanished | _with_erased_ids(database, change))
 
 
 def _with_erased_ids(database: sqlite3.Connection, change: PeopleChange) -> set[str]:
+    if not change.owners:
+        return set()
     key = digest_key(database)
     users = {person.key for person in change.persons if person.user_id}
-    return {
-        owner
+    owners = {
+        digest_of_id(key, one): owner
         for one, owner in change.owners.items()
         # A user on the device of somebody who was erased is somebody else.
         if not (one.kind is IdKind.ANONYMOUS and owner in users)
-        and database.execute(IS_ERASED, (digest_of_id(key, one),)).fetchone() is not None
     }
+    return {owners[erased] for (erased,) in database.execute(ERASED_OF, (listed(list(owners)),))}
 
 
 def digest_key(database: sqlite3.Connection) -> bytes:

@@ -20,17 +20,22 @@ ADD_ARRIVAL: Final = Insert(
 AWAIT_ROUTING: Final = """
     INSERT INTO unrouted (journal_id, count) SELECT id, count FROM journal WHERE id >= ?
 """
-END_WAITING: Final = "DELETE FROM unrouted WHERE journal_id = ? RETURNING count"
-UNROUTED: Final = """
-    SELECT id, connection, origin, journal.count, received_at, body
-    FROM unrouted CROSS JOIN journal ON journal.id = unrouted.journal_id
-    ORDER BY unrouted.journal_id LIMIT ?
+END_WAITING: Final = """
+    DELETE FROM unrouted WHERE journal_id IN (SELECT value FROM json_each(?)) RETURNING journal_id, count
 """
-UNROUTED_ONLY: Final = """
-    SELECT id, connection, origin, journal.count, received_at, body
-    FROM unrouted CROSS JOIN journal ON journal.id = unrouted.journal_id
-    WHERE connection = ? ORDER BY unrouted.journal_id LIMIT ?
+# Up to the first with which there are as many bytes: to know the length of a body takes no look at it. They come in
+# their order, which is not asked for once more, because SQLite would put the bodies aside to sort them.
+_UNROUTED: Final = """
+    SELECT id, connection, origin, count, received_at, body
+    FROM (
+        SELECT id AS number, sum(length(body)) OVER (ORDER BY unrouted.journal_id) - length(body) AS before
+        FROM unrouted CROSS JOIN journal ON journal.id = unrouted.journal_id
+        {condition} ORDER BY unrouted.journal_id LIMIT :limit
+    ) CROSS JOIN journal ON journal.id = number
+    WHERE before < :bytes
 """
+UNROUTED: Final = _UNROUTED.format(condition="")
+UNROUTED_ONLY: Final = _UNROUTED.format(condition="WHERE connection = :connection")
 ENTRIES: Final = """
     SELECT id, connection, origin, count, received_at, body FROM journal WHERE id IN (:many) ORDER BY id
 """

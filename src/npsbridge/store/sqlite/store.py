@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import anyio.to_thread
 import msgspec
@@ -44,6 +45,9 @@ from npsbridge.store.sqlite.views import SqliteViews, open_views
 from npsbridge.store.sqlite.witness import Witness, leave
 from npsbridge.store.sqlite.writer import Writer, open_writer
 
+UNROUTED_BYTES: Final = 4 << 20
+"""Of journal entries that are read at once."""
+
 
 class SqliteStore:
     """Durable memory in one file; `npsbridge.core.storage.Store` says what is promised. Made by `open_sqlite`."""
@@ -81,10 +85,10 @@ class SqliteStore:
         return row[0] if row else None
 
     async def unrouted(self, limit: int, *, only: str | None = None) -> list[JournalEntry]:
-        """The oldest journal entries that no routing has consumed."""
-        if only is not None:
-            return [rows.journal_entry(row) for row in await self._line.rows(sql.UNROUTED_ONLY, (only, limit))]
-        return [rows.journal_entry(row) for row in await self._line.rows(sql.UNROUTED, (limit,))]
+        """The oldest journal entries that no routing has consumed, a few megabytes of them at most."""
+        statement = sql.UNROUTED if only is None else sql.UNROUTED_ONLY
+        wish = {"limit": limit, "bytes": UNROUTED_BYTES, "connection": only}
+        return [rows.journal_entry(row) for row in sorted(await self._line.rows(statement, wish))]
 
     async def note_hints(self, connection: str, hints: Sequence[str], *, heard_at: int) -> None:
         """Remember what a webhook spoke of, until it is read back."""

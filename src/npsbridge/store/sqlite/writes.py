@@ -49,21 +49,32 @@ def journal(database: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
 
 def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], now: int) -> None:
     """Make routings true, in order, except those that are already."""
-    entries = []
+    waited = _end_waiting(database, routings)
+    entries, true, quiet, of_quiet_ones = list[ledger.Entries](), list[Routing](), list[Routing](), 0
     for routing in routings:
-        left = _records_left(database, routing)
-        if left is not None:
-            forgotten = 0 if routing.records is None else max(routing.records - left, 0)
+        left = waited.pop(routing.journal_id, None) if routing.journal_id is not None else _news(database, routing)
+        if left is None:
+            continue
+        forgotten = 0 if routing.records is None else max(routing.records - left, 0)
+        true.append(routing)
+        if routing.is_quiet:
+            quiet.append(routing)
+            of_quiet_ones += forgotten
+        else:
             entries.append(_apply(database, routing, now, forgotten))
-    count(database, entries)
+    calls.note_seen(database, true, now)
+    count(database, [*entries, ledger.quiet(quiet, counted_before=of_quiet_ones)])
 
 
-def _records_left(database: sqlite3.Connection, routing: Routing) -> int | None:
-    """How many records of a routing wait to be decided; None when it is no news. Its journal entry is consumed."""
-    if routing.journal_id is None:
-        return 0 if _is_news(database, routing) else None
-    row = database.execute(sql.END_WAITING, (routing.journal_id,)).fetchone()
-    return row[0] if row else None
+def _end_waiting(database: sqlite3.Connection, routings: Sequence[Routing]) -> dict[int, int]:
+    """By journal entry that still waited, and waits no more: how many records it has."""
+    numbers = [routing.journal_id for routing in routings if routing.journal_id is not None]
+    return dict(database.execute(sql.END_WAITING, (bulk.listed(numbers),)).fetchall()) if numbers else {}
+
+
+def _news(database: sqlite3.Connection, routing: Routing) -> int | None:
+    """That a release has no records of its own; None when it was made before."""
+    return 0 if _is_news(database, routing) else None
 
 
 def _is_news(database: sqlite3.Connection, routing: Routing) -> bool:
@@ -85,7 +96,7 @@ def _apply(database: sqlite3.Connection, routing: Routing, now: int, forgotten: 
     return ledger.routed(
         routing,
         stored=stored,
-        waiting=calls.keep(database, routing, gone=gone, now=now),
+        waiting=calls.keep(database, routing, gone=gone),
         shelved=sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved),
         erased=sum(person in gone for person in _people_of(routing)) if gone else 0,
         counted_before=len(erased_calls) + forgotten,
@@ -210,5 +221,6 @@ def count(database: sqlite3.Connection, entries: Iterable[ledger.Entries]) -> No
     """Move the lines of the ledger, in the transaction of what is counted."""
     total: ledger.Entries = Counter()
     for entry in entries:
-        total.update(entry)
+        for name, amount in entry.items():
+            total[name] += amount
     database.executemany(sql.COUNT, [(amount, name) for name, amount in total.items() if amount])

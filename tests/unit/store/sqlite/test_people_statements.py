@@ -23,8 +23,8 @@ HOT = [
     people.REDIRECTED,
     people.SUPPRESSED,
     people.BY_EMAIL,
-    people.EXISTS,
-    people.IS_ERASED,
+    people.EXISTING,
+    people.ERASED_OF,
     people.DELETE,
     people.NOTE_COUNTER,
     *people.REDIRECT,
@@ -46,4 +46,5 @@ def test_nothing_is_looked_through_row_by_row(database: sqlite3.Connection, stat
     named = dict.fromkeys(("older", "newer", "kind", "value", "email"), "1")
     values = named if ":" in statement.replace("'person:*'", "") else ["1"] * statement.count("?")
     lines = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
-    assert [line for line in lines if line.startswith("SCAN") and "CONSTANT" not in line] == []
+    given = ("CONSTANT", "json_each VIRTUAL TABLE")
+    assert [line for line in lines if line.startswith("SCAN") and not any(word in line for word in given)] == []
