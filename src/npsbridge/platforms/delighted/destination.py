@@ -37,6 +37,7 @@ from npsbridge.errors import BadRecord, Gone, NotSent, TryLater, VendorError
 from npsbridge.net.answers import expect_ok, passing, retry_after, said_at
 from npsbridge.net.client import HttpClient, Reply
 from npsbridge.platforms.base import Wiring
+from npsbridge.platforms.delighted.own import OwnSurveys
 from npsbridge.platforms.delighted.people import WAYS, contact_of, encoded, people_body, survey_body, takes
 from npsbridge.platforms.delighted.settings import DelightedSettings, SurveyRule, authorized
 
@@ -111,8 +112,7 @@ class DelightedDestination:
         self._base_setting = wiring.setting("BASE_URL")
         self._first_looks: dict[int, float] = {}
         """When no trace of a survey was seen first, by the number of its delivery; a restart only looks longer."""
-        self._due: dict[int, float] = {}
-        """When a survey in doubt was to go out, on the loop's clock, which nobody sets."""
+        self._own = OwnSurveys()
 
     # --- deciding -------------------------------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class DelightedDestination:
     async def _attempt(self, delivery: Delivery) -> Outcome:
         outcome = await self._asked(delivery)
         if not isinstance(outcome, Unknown):
-            self._due.pop(delivery.id, None)
+            self._own.settle(delivery, is_taken=isinstance(outcome, Delivered))
         return outcome
 
     async def _asked(self, delivery: Delivery) -> Outcome:
@@ -180,7 +180,7 @@ class DelightedDestination:
         request = orjson.loads(delivery.body)
         elapsed = max(0, self._clock.now_ms() - delivery.created_at) // 1000
         left = max(0, request["delay"] - elapsed)
-        self._due[delivery.id] = self._clock.monotonic() + left
+        self._own.note_due(delivery, self._clock.monotonic() + left)
         return encoded({**request, "delay": left})
 
     def _judged(self, reply: Reply, *, is_survey: bool) -> Outcome:
@@ -218,7 +218,7 @@ class DelightedDestination:
         outcome = await self._looked_up(delivery)
         if not isinstance(outcome, RetryLater):
             self._first_looks.pop(delivery.id, None)
-            self._due.pop(delivery.id, None)
+            self._own.settle(delivery, is_taken=isinstance(outcome, Delivered))
         return outcome
 
     async def _looked_up(self, delivery: Delivery) -> Outcome:
@@ -235,8 +235,11 @@ class DelightedDestination:
         except (VendorError, BadRecord) as error:
             return RetryLater(reason=f"Delighted cannot be asked: {error}", blame=Blame.DELIVERY)
         now = self._vendors_now(reply)
-        due += now - self._clock.monotonic()
-        return self._concluded(delivery, _traced(people, name, request[name], due=due, now=now))
+        ahead = now - self._clock.monotonic()
+        trace = _traced(people, name, request[name], due=due + ahead, now=now)
+        if trace is Trace.SURVEYED and self._own.explain(delivery, due - TOLERANCE):
+            return Unknown(reason="another survey of this person went out at about that time; Delighted shows one only")
+        return self._concluded(delivery, trace)
 
     def _due_of(self, delivery: Delivery, delay: float) -> float | None:
         """When the survey was to go out, on the loop's clock; None when that cannot be known.
@@ -244,12 +247,12 @@ class DelightedDestination:
         What another process asked for is dated by when it was accepted, once: a clock that is set from then on does no
         harm.
         """
-        if delivery.id not in self._due:
+        if self._own.due(delivery) is None:
             elapsed = self._now() - delivery.created_at / 1000
             if elapsed < -TOLERANCE:
                 return None
-            self._due[delivery.id] = self._clock.monotonic() - elapsed + delay
-        return self._due[delivery.id]
+            self._own.note_due(delivery, self._clock.monotonic() - elapsed + delay)
+        return self._own.due(delivery)
 
     async def _list(self, name: str, value: str) -> Reply:
         reply = await self._http.request(

@@ -301,3 +301,28 @@ def test_times_count_from_shortly_before_it_was_due_until_now(
 ) -> None:
     listed = Listed(next_survey_scheduled_at=scheduled, last_sent_at=sent)
     assert listed.trace(due=DUE, now=DUE + 100) is expected
+
+
+# --- surveys of one person, one after the other -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fault", "expected"), [(PROCESSED, Delivered()), (LOST, Undone())])
+async def test_i1_a_survey_of_an_hour_ago_is_not_taken_for_one_that_waited_since_before(
+    fault: Fault, expected: Outcome
+) -> None:
+    async with forwarding({"throttle_days": None}, surveys=NOW) as shop:
+        waited = shop.delivery(track(message_id="m-2"), number=2)
+        assert await shop.deliver(shop.delivery(track())) == Delivered()
+        shop.shop.forward(HOUR)
+        shop.server.faults.add(fault, method="POST")
+        assert isinstance(await shop.deliver(waited), Unknown)
+        assert await shop.verify_twice(waited) == expected
+
+
+@pytest.mark.parametrize("fault", [PROCESSED, LOST])
+async def test_i8_which_of_two_surveys_of_the_same_minute_went_out_nobody_knows(fault: Fault) -> None:
+    async with forwarding({"throttle_days": None}, surveys=NOW) as shop:
+        assert await shop.deliver(shop.delivery(track())) == Delivered()
+        shop.shop.forward(TOLERANCE / 2)
+        delivery = await in_doubt(shop, fault, number=2, message_id="m-2")
+        assert isinstance(await shop.verify_twice(delivery), Unknown)
