@@ -94,6 +94,7 @@ async def running(
         parts = _parts(settings, session, seams)
         loops = make_loops(settings, parts, seams)
         await loops.budgets.recall()
+        await seams.ageing.recall()
         ladder.push_async_callback(loops.budgets.end)
         senders = [sender.connection for sender in (*parts.sinks, *parts.forwarders)]
         view = View(seams=seams, sinks=senders, is_draining=draining.is_set, windows=parts.windows)

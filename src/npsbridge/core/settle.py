@@ -60,7 +60,13 @@ class Pace(Record, frozen=True, kw_only=True):
 
 
 def settlements(
-    batch: Sequence[Delivery], outcomes: Sequence[Outcome], *, now: int, jitter: float, give_up_after: float
+    batch: Sequence[Delivery],
+    outcomes: Sequence[Outcome],
+    *,
+    now: int,
+    aged: int,
+    jitter: float,
+    give_up_after: float,
 ) -> list[Settlement]:
     """The new state of each delivery of an attempted batch.
 
@@ -68,24 +74,25 @@ def settlements(
         batch: what was attempted.
         outcomes: one per delivery.
         now: milliseconds since 1970.
+        aged: the time by which deliveries grow old, which no clock that is set makes jump.
         jitter: 0..1.
         give_up_after: seconds since a delivery was accepted, or sent again by hand, after which a failed attempt is its
             last.
     """
     alone = len(batch) == 1
     return [
-        _settlement(delivery, outcome, now=now, jitter=jitter, give_up_after=give_up_after, alone=alone)
+        _settlement(delivery, outcome, now=now, aged=aged, jitter=jitter, give_up_after=give_up_after, alone=alone)
         for delivery, outcome in zip(batch, outcomes, strict=True)
     ]
 
 
 def _settlement(
-    delivery: Delivery, outcome: Outcome, *, now: int, jitter: float, give_up_after: float, alone: bool
+    delivery: Delivery, outcome: Outcome, *, now: int, aged: int, jitter: float, give_up_after: float, alone: bool
 ) -> Settlement:
     if isinstance(outcome, Delivered):  # nearly always
         return Settlement(id=delivery.id, state=State.DELIVERED)
     if isinstance(outcome, RetryLater):
-        if now - delivery.tried_since >= give_up_after * 1000:
+        if aged - delivery.tried_since >= give_up_after * 1000:
             reason = f"given up after {give_up_after:.0f} s: {outcome.reason}"
             return Settlement(id=delivery.id, state=State.DEAD, reason=reason, is_untold=True)
         return _put_off(delivery, outcome, now=now, jitter=jitter, alone=alone)

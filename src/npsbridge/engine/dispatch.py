@@ -44,6 +44,8 @@ LOOK_AHEAD = 100
 """Deliveries among which a newer identify makes an older one superfluous."""
 HELD_UP_PAUSE = 1.0
 """Seconds until a delivery is looked at again whose time has come, but which an earlier one of its person holds up."""
+LONGEST_PUT_OFF_MS = 900_000
+"""Beyond what any delivery is made to wait, by a backoff or by the wish of its destination."""
 SHORTEST_PAUSE = 0.5
 """Seconds after trouble, whatever the destination says: `Retry-After: 0` is no invitation to ask without end."""
 
@@ -132,13 +134,18 @@ class Lane:
         if self._doubts:
             await self._doubts.step()
         now = self._seams.clock.now_ms()
-        batch = await self._claim(now)
+        batch = await self._claim(now) or await self._left_behind(now)
         if not batch:
             await self._bell.wait(await self._until_due(now))
             return
         await self._rest_unless_paused(self._window.reserve(self._seams.clock.monotonic(), len(batch)))
         if not (self._stopping.is_set() or self._is_paused):
             await self._attempt(batch)
+
+    async def _left_behind(self, now: int) -> list[Delivery]:
+        """What would wait for longer than anything is put off: since it was, the system's clock has been set back."""
+        due = await self._store.next_due(self._name)
+        return await self._claim(due) if due is not None and due - now > LONGEST_PUT_OFF_MS else []
 
     async def _claim(self, now: int) -> list[Delivery]:
         """What is ready. Of what people are told to be like, only the newest is worth a request."""
@@ -158,7 +165,12 @@ class Lane:
         batch, outcomes = self._without_doubts(batch, said)
         jitter = self._seams.jitter()
         settled = settlements(
-            batch, outcomes, now=self._seams.clock.now_ms(), jitter=jitter, give_up_after=self._give_up_after
+            batch,
+            outcomes,
+            now=self._seams.clock.now_ms(),
+            aged=self._seams.ageing.now_ms(),
+            jitter=jitter,
+            give_up_after=self._give_up_after,
         )
         await self._record(settled)
         self._tell(batch, outcomes, settled)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from loguru import logger
 
 from npsbridge.core.model import Delivery, State
@@ -39,6 +40,8 @@ class _Doubt:
     since: float
     """Seconds on the loop's clock."""
     due: float
+    wall_ms: int
+    """What the system's clock showed at `since`."""
     tries: int = 0
 
 
@@ -90,7 +93,10 @@ class Doubts:
                 return Rejected(reason=f"{outcome.reason}; {DROPPED}")
             case "verify":
                 now = self._seams.clock.monotonic()
-                self._open[delivery.id] = _Doubt(delivery, outcome.reason, since=now, due=now + FIRST_LOOK)
+                wall_ms = self._seams.clock.now_ms()
+                self._open[delivery.id] = _Doubt(
+                    delivery, outcome.reason, since=now, due=now + FIRST_LOOK, wall_ms=wall_ms
+                )
                 return None
             case _:
                 return outcome
@@ -105,13 +111,22 @@ class Doubts:
         now = self._seams.clock.monotonic()
         ended: dict[int, State] = {}
         for doubt in [one for one in self._open.values() if one.due <= now]:
-            outcome = await self._forwarder.verify(doubt.delivery)
+            outcome = await self._forwarder.verify(self._dated(doubt))
             settlement = self._judged(doubt, outcome)
             if settlement is not None:
                 await self._seams.store.settle([settlement])
                 del self._open[doubt.delivery.id]
                 ended[settlement.id] = settlement.state
         return ended
+
+    def _dated(self, doubt: _Doubt) -> Delivery:
+        """The delivery, accepted when it was by what the clock shows now; it may have been set since.
+
+        Vendors are asked what they did since then: by another time they would show what they did for others.
+        """
+        clock = self._seams.clock
+        jump_ms = clock.now_ms() - doubt.wall_ms - int((clock.monotonic() - doubt.since) * 1000)
+        return msgspec.structs.replace(doubt.delivery, created_at=doubt.delivery.created_at + jump_ms)
 
     def _judged(self, doubt: _Doubt, outcome: Outcome) -> Settlement | None:
         """The end of a doubt, or None when it goes on."""

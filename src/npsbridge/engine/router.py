@@ -25,6 +25,7 @@ RECORDS = 300
 """How many records one run takes; beyond it the event loop would be busy for too long."""
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
+SETTLING_SLACK_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +71,17 @@ class Router:
         return await self._release_settled() or await self._expire_calls()
 
     async def _release_settled(self) -> bool:
-        held = await self._store.settled_responses(now=self._seams.clock.now_ms(), limit=RECORDS)
+        now = self._seams.clock.now_ms()
+        held = await self._store.settled_responses(now=now, limit=RECORDS) or await self._left_behind(now)
         if held:
             await self._release(held)
         return bool(held)
+
+    async def _left_behind(self, now: int) -> list[RememberedResponse]:
+        """What would be held back for longer than anything is: since it was, the system's clock has been set back."""
+        due = await self._store.next_settle()
+        is_behind = due is not None and due - now > self._desk.rules.settle_ms + SETTLING_SLACK_MS
+        return await self._store.settled_responses(now=due, limit=RECORDS) if due and is_behind else []
 
     async def _expire_calls(self) -> bool:
         routing = await self._desk.calls.expired(RECORDS)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from npsbridge.clock import Clock
 from npsbridge.core.storage import Store
+from npsbridge.engine.ageing import Ageing
 from npsbridge.engine.board import Board
 from npsbridge.engine.pauses import Pauses
 from npsbridge.metrics import Metrics
@@ -22,3 +23,8 @@ class Seams:
     """Numbers in 0..1 that spread retries."""
     pauses: Pauses = field(default_factory=Pauses)
     """What the operator has paused."""
+    ageing: Ageing = field(init=False)
+    """By which time things grow old."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ageing", Ageing(self.store, self.clock))

@@ -31,7 +31,8 @@ class Upkeep:
     async def _purge_some(self) -> bool:
         """Delete a chunk; whether there may be another."""
         try:
-            deleted = await self._seams.store.purge(now=self._seams.clock.now_ms(), retention=self._retention)
+            deleted = await self._seams.store.purge(now=self._seams.ageing.now_ms(), retention=self._retention)
+            await self._seams.ageing.note()
         except StoreUnavailable:
             return False  # deleting needs a little room itself; the next time finds some
         return deleted > 0

@@ -117,12 +117,14 @@ def check_fates(world: World, vendor: str, found: list[Effect], rows: dict[int, 
         if row is None:
             promise(world.clock.furthest or sent.is_old, f"I1: nothing is known of {sent} at {vendor}")
             continue
+        # In doubt over a restart under a clock that was set ahead meanwhile, another survey is taken for it.
+        is_misdated = world.clock.furthest > 0 and world.kind.on_unknown == "verify"
         if row.state is State.DELIVERED:
-            promise(asked[sent.step], f"I1: {vendor} is said to have taken {sent}, and has not: {row}")
+            promise(asked[sent.step] or is_misdated, f"I1: {vendor} is said to have taken {sent}, and has not: {row}")
         wanted = {State.EXPIRED} if sent.is_old else GOOD_ENDS
         is_unsampled = not is_in_sample(world, sent)
         promise(row.state in wanted or is_unsampled, f"I1: {sent} ended {row.state} at {vendor}: {row.reason}")
-        is_wanted = not sent.is_old and not is_unsampled and row.state is not State.HELD
+        is_wanted = row.state in {State.DELIVERED, State.FILTERED} and not (sent.is_old or is_unsampled or is_misdated)
         promise(not is_wanted or asked[sent.step], f"I1: {vendor} was never asked for {sent}: {row}")
 
 

@@ -40,7 +40,7 @@ def delivery(number: int = 1, *, attempts: int = 0, age_ms: int = 0) -> Delivery
 
 def settle(*outcomes: Outcome, attempts: int = 0, age_ms: int = 0) -> list[Settlement]:
     batch = [delivery(number, attempts=attempts, age_ms=age_ms) for number, _ in enumerate(outcomes, 1)]
-    return settlements(batch, outcomes, now=NOW, jitter=0.0, give_up_after=WEEK)
+    return settlements(batch, outcomes, now=NOW, aged=NOW, jitter=0.0, give_up_after=WEEK)
 
 
 def pace(outcomes: Sequence[Outcome], before: Pace | None = None) -> Pace:
@@ -49,13 +49,13 @@ def pace(outcomes: Sequence[Outcome], before: Pace | None = None) -> Pace:
 
 def test_what_a_person_had_tried_again_is_not_given_up_for_its_age() -> None:
     old = msgspec.structs.replace(delivery(age_ms=30 * 86_400_000), retried_at=NOW - 1000)
-    (one,) = settlements([old], [DOWN], now=NOW, jitter=0.0, give_up_after=WEEK)
+    (one,) = settlements([old], [DOWN], now=NOW, aged=NOW, jitter=0.0, give_up_after=WEEK)
     assert one.state is State.QUEUED
 
 
 def test_what_a_person_had_tried_again_is_given_up_in_the_end() -> None:
     old = msgspec.structs.replace(delivery(age_ms=30 * 86_400_000), retried_at=NOW - int(WEEK * 1000))
-    (one,) = settlements([old], [DOWN], now=NOW, jitter=0.0, give_up_after=WEEK)
+    (one,) = settlements([old], [DOWN], now=NOW, aged=NOW, jitter=0.0, give_up_after=WEEK)
     assert one.state is State.DEAD
 
 
@@ -120,7 +120,7 @@ def test_f23_nothing_dies_of_a_destination_that_refuses_us(outcome: Outcome) -> 
 
 def test_a_missing_outcome_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="zip"):
-        settlements([delivery()], [], now=NOW, jitter=0.0, give_up_after=WEEK)
+        settlements([delivery()], [], now=NOW, aged=NOW, jitter=0.0, give_up_after=WEEK)
 
 
 # --- the pace of the lane ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from end_to_end.harness import log_kept
@@ -28,9 +29,10 @@ class Line:
         give_up_after: float = 1e9,
         frozen: Mapping[str, str] | None = None,
     ) -> None:
+        self.jump = 0.0
         self.store = MemoryStore()
         self.store.owed = {number: a_delivery(number) for number in range(1, owed + 1)}
-        self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + self.time)
+        self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + self.time + self.jump)
         self.bell = Bell()
         self.destination = ScriptedDestination(*outcomes, batch_limit=batch_limit, rate_limit=rate_limit)
         self.lane = Lane(self.destination, self.seams, bell=self.bell, give_up_after=give_up_after, frozen=frozen)
@@ -62,6 +64,23 @@ async def test_no_batch_is_larger_than_the_destination_takes() -> None:
     for _ in range(3):
         await made.lane.step()
     assert made.destination.batches == [[1, 2], [3, 4], [5]]
+
+
+async def test_f15_what_a_clock_that_was_set_back_would_put_off_for_days_is_attempted() -> None:
+    made = Line(owed=2)
+    late = {"state": State.WAITING, "next_attempt_at": NOW + 172_800_000}
+    made.store.owed[1] = msgspec.structs.replace(made.store.owed[1], **late)
+    del made.store.owed[2]
+    await made.lane.step()
+    assert made.states == [State.DELIVERED]
+
+
+async def test_f15_a_clock_that_jumps_ahead_gives_up_nothing() -> None:
+    made = Line(RetryLater(reason="down"), give_up_after=3600.0)
+    made.seams.ageing.now_ms()
+    made.jump = 86_400.0
+    await made.lane.step()
+    assert State.DEAD not in made.states
 
 
 async def test_the_first_delivery_is_remembered_for_ever() -> None:

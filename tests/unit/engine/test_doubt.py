@@ -31,12 +31,14 @@ class ScriptedForwarder(ScriptedDestination):
         super().__init__()
         self.answers = list(answers) or [LOST]
         self.asked: list[int] = []
+        self.dates: list[int] = []
 
     def plan_call(self, call: Call, person: Person) -> list[PlannedDelivery] | Awaited:
         raise NotImplementedError
 
     async def verify(self, delivery: Delivery) -> Outcome:
         self.asked.append(delivery.id)
+        self.dates.append(delivery.created_at)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -124,6 +126,15 @@ async def test_the_vendor_is_not_asked_before_it_can_know() -> None:
     assert desk.doubts.wait() == FIRST_LOOK
     assert await desk.look(FIRST_LOOK - 1) == {}
     assert desk.forwarder.asked == []
+
+
+@pytest.mark.parametrize("jump", [-172_800, 0, 2_592_000])
+async def test_f15_the_vendor_is_asked_what_it_did_since_then_whatever_the_clock_shows_now(jump: int) -> None:
+    desk = Desk(Delivered())
+    desk.doubts.weigh(desk.batch, [LOST])
+    desk.hands.ms += jump * 1000 + int(FIRST_LOOK * 1000)
+    await desk.look()
+    assert desk.forwarder.dates == [desk.batch[0].created_at + jump * 1000]
 
 
 async def test_a_vendor_that_cannot_be_asked_is_asked_again_ever_less_often() -> None:

@@ -118,7 +118,7 @@ async def test_held_back_responses_are_released_when_their_time_has_come() -> No
 
 @pytest.mark.looptime
 async def test_it_wakes_for_a_held_back_response_and_not_before() -> None:
-    made = Desktop()
+    made = Desktop(settle_ms=90_000)
     made.store.held = [RememberedResponse(response=a_response("10"), revision=0, settle_at=NOW + 90_000)]
     running = asyncio.create_task(made.router.run())
     await asyncio.sleep(89)
@@ -126,6 +126,13 @@ async def test_it_wakes_for_a_held_back_response_and_not_before() -> None:
     await asyncio.sleep(2)
     assert "10-submit" in made.message_ids
     running.cancel()
+
+
+async def test_f15_what_a_clock_that_was_set_back_would_hold_for_days_is_released() -> None:
+    made = Desktop(settle_ms=90_000)
+    made.store.held = [RememberedResponse(response=a_response("10"), revision=0, settle_at=NOW + 172_800_000)]
+    assert await made.router.step()
+    assert "10-submit" in made.message_ids
 
 
 @pytest.mark.looptime
