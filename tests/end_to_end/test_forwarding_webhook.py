@@ -135,7 +135,7 @@ def on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("npsbridge.db*"))
 
 
-async def test_who_is_deleted_leaves_no_trace_here_and_others_keep_theirs(tmp_path: Path) -> None:
+async def test_i20_f41_who_is_deleted_leaves_no_trace_here_and_others_keep_theirs(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line:
         async with line.daemon() as app:
             await line.tell(app, *life(line, "u1"), *life(line, "u2"))
@@ -151,7 +151,7 @@ async def test_who_is_deleted_leaves_no_trace_here_and_others_keep_theirs(tmp_pa
     assert not any(mark in stored for mark in (b"u1@example.org", b"Name of u1", b"device-of-u1"))
 
 
-async def test_what_who_was_deleted_does_later_is_ignored_and_counted(tmp_path: Path) -> None:
+async def test_i20_f41_what_who_was_deleted_does_later_is_ignored_and_counted(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
         await line.tell(app, *life(line, "u1"), *life(line, "u2"))
         await deleted(line, app, "u1")

@@ -58,7 +58,7 @@ async def test_i18_a_signal_in_mid_backfill_loses_nothing(tmp_path: Path, number
         both.check_each_said_once()
 
 
-async def test_i18_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+async def test_i18_f5_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     async with world(tmp_path) as both:
         both.delighted.load(ANSWERS)
         both.segment.faults.add(Hang(seconds=60, effect=True))

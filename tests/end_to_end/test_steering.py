@@ -229,7 +229,7 @@ async def test_a_sink_that_was_configured_later_is_told_of_all_answers_once(tmp_
         assert len(both.said()) == 4
 
 
-async def test_i8_a_replay_to_a_survey_platform_surveys_nobody(tmp_path: Path) -> None:
+async def test_i8_i9_a_replay_to_a_survey_platform_surveys_nobody(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
         await line.tell(app, line.identify("u1", email=ANN), line.track("u1", PURCHASE))
         await until(lambda: len(surveys(line.delighted)) == 1)

@@ -226,7 +226,7 @@ async def test_i1_i5_i8_f1_a_hundred_kills_ask_nobody_twice_and_lose_nobody(
     assert 0 < len(rows) < len(known.rows)
 
 
-async def test_i18_stopped_again_and_again_in_the_middle_of_it_nothing_is_held_and_nothing_doubled(
+async def test_i18_f5_stopped_again_and_again_in_the_middle_of_it_nothing_is_held_and_nothing_doubled(
     tmp_path: Path,
 ) -> None:
     chance = random.Random(18)  # noqa: S311 - to be the same in every run

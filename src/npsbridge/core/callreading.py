@@ -25,6 +25,8 @@ MESSAGE_ID_LIMIT: Final = 100
 """Characters; Segment's own limit."""
 DEEPEST: Final = 64
 """How far objects and lists may be nested in each other; encoders downstream end at 254."""
+LATE: Final = timedelta(days=7)
+"""How slow a sender's clock is believed to be; RETENTION__JOURNAL, by default."""
 AHEAD: Final = timedelta(hours=1)
 """No call happens later than this after it arrived; a clock that says so is wrong."""
 
@@ -298,13 +300,16 @@ def _when(item: _Item, shared: _Shared) -> datetime:
     """`receivedAt - (sentAt - timestamp)`, as Segment corrects it (Spec, "Common Fields", "Timestamps").
 
     A call with `receivedAt` comes from Segment, which has corrected it. Where one of the times is missing or
-    unreadable, the claim counts as it stands, and without a claim the moment of arrival.
+    unreadable, the claim counts as it stands, and without a claim the moment of arrival. So it does of a request that
+    says it was sent longer ago than messageIds are remembered: it may be an old one that somebody plays again.
     """
     claimed = _instant(item.timestamp) or _instant(item.original_timestamp)
     if claimed is None:
         return shared.received_at
     sent = None if item.received_at else _instant(item.sent_at) or shared.sent_at
     latest = shared.received_at + AHEAD
+    if sent is not None and shared.received_at - sent > LATE:
+        return min(claimed, latest)
     try:
         return min(claimed if sent is None else shared.received_at - (sent - claimed), latest)
     except OverflowError:

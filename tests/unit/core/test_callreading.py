@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npsbridge.core.callreading import MESSAGE_ID_LIMIT, read_calls
+from npsbridge.core.callreading import LATE, MESSAGE_ID_LIMIT, read_calls
 from npsbridge.core.calls import BadCall, Call, CallType
 from npsbridge.core.envelope import EVENT_LIMIT, CallSource, Envelope, unwrap
 from npsbridge.core.times import milliseconds
@@ -334,6 +334,16 @@ def test_f16_the_time_is_by_our_clock_and_never_far_ahead(
     times: dict[str, Any], sent_at: str | None, minutes: int
 ) -> None:
     assert good({**TRACK, **times}, sent_at=sent_at).timestamp - ARRIVED == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(("slow", "minutes"), [(LATE, -1), (LATE + timedelta(seconds=1), None)])
+def test_f39_a_sender_whose_clock_is_slower_than_messages_are_remembered_is_not_corrected(
+    slow: timedelta, minutes: int | None
+) -> None:
+    sent = ARRIVED - slow
+    claimed = sent - timedelta(minutes=1)
+    call = good({**TRACK, "timestamp": claimed.isoformat()}, sent_at=sent.isoformat())
+    assert call.timestamp == (claimed if minutes is None else ARRIVED + timedelta(minutes=minutes))
 
 
 def test_f16_a_claim_that_cannot_be_corrected_counts_as_it_stands() -> None:
