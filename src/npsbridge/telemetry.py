@@ -92,6 +92,20 @@ def register_secrets(secrets: Iterable[str]) -> None:
     redact.add(secrets)
 
 
+# --- levels -----------------------------------------------------------------------------------------------------
+
+
+class _Shown:
+    """From which level on messages are shown; everything, until `start_logging` says otherwise."""
+
+    level = 0
+
+
+def hears(level: str) -> bool:
+    """Whether anybody hears of messages of a level; otherwise what is said of each single event is not put together."""
+    return logger.level(level).no >= _Shown.level
+
+
 # --- starting ---------------------------------------------------------------------------------------------------
 
 
@@ -107,7 +121,8 @@ def start_logging(level: str, log_format: str, *, secrets: Iterable[str] = (), s
     stream = stream or sys.stderr
     register_secrets(secrets)
     is_text = log_format == "text" or (log_format == "auto" and stream.isatty())
-    render = _text_renderer(in_journal=_is_journal(stream)) if is_text else _render_json
+    in_journal = _is_journal(stream)
+    render = _text_renderer(in_journal=in_journal) if is_text else _json_renderer(in_journal=in_journal)
     logger.remove()
     # `catch` would print the raw record, secrets and all, when a sink fails; ours does not.
     logger.add(
@@ -119,6 +134,7 @@ def start_logging(level: str, log_format: str, *, secrets: Iterable[str] = (), s
         backtrace=False,
         catch=False,
     )
+    _Shown.level = logger.level(level).no
     _route_standard_logging(level)
 
 
@@ -151,6 +167,15 @@ def _is_journal(stream: TextIO) -> bool:
 # --- rendering --------------------------------------------------------------------------------------------------
 
 
+def _json_renderer(*, in_journal: bool) -> "Callable[[Record], str]":
+    """One object a line; the journal takes the priority before it away again, and keeps it (sd-daemon(3))."""
+    return (lambda record: _priority(record) + _render_json(record)) if in_journal else _render_json
+
+
+def _priority(record: "Record") -> str:
+    return f"<{_PRIORITIES.get(record['level'].name, 6)}>"
+
+
 def _render_json(record: "Record") -> str:
     line: dict[str, Any] = {
         "ts": _instant(record),
@@ -173,7 +198,7 @@ def _text_renderer(*, in_journal: bool) -> "Callable[[Record], str]":
         if not in_journal:
             return "\n".join([f"{_instant(record)} {head}", *map(_one_line, lines[1:])])
         # The journal has its own clock, and takes every line for a message with a priority of its own.
-        return "\n".join(f"<{_PRIORITIES.get(level, 6)}>{_one_line(line)}" for line in lines)
+        return "\n".join(_priority(record) + _one_line(line) for line in lines)
 
     return render
 

@@ -138,22 +138,17 @@ async def test_i7_an_outage_of_72_hours_loses_nothing_and_drains_within_the_limi
     assert line.lines("delighted:forward") == ["waiting_for_data", "retrying", "connected"]
 
 
-@pytest.mark.parametrize("name", ["retently", "satismeter", "promoter"])
-async def test_i7_an_outage_of_any_vendor_loses_nothing(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", VENDORS)
+async def test_i7_an_outage_of_any_vendor_loses_nothing_and_is_two_lines(tmp_path: Path, name: str) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
+        await line.tell(app, *life(line, "first", name))
+        line.told.clear()
         await outage(line, app, name, hours=3, people=6)
         await line.rests(app)
-        assert sorted(surveyed(line)[name]) == sorted(f"u{number}@example.org" for number in range(18))
+        people = ["first", *(f"u{number}" for number in range(18))]
+        assert sorted(surveyed(line)[name]) == sorted(f"{one}@example.org" for one in people)
         assert (await app.store.ledger()).held == 0
-
-
-async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(tmp_path: Path) -> None:
-    async with outbound(tmp_path) as line, line.daemon() as app:
-        await line.tell(app, line.identify("u0", email="u0@example.org"))
-        line.told.clear()
-        await outage(line, app, "delighted", hours=3, people=2)
-        await line.rests(app)
-        assert line.lines("delighted:forward") == ["retrying", "connected"]
+        assert line.lines(f"{name}:forward") == ["retrying", "connected"]
         assert [told.level for told in line.told] == ["WARNING", "INFO"]
 
 

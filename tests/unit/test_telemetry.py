@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from npsbridge import telemetry
-from npsbridge.telemetry import Redactor, register_secrets, start_logging
+from npsbridge.telemetry import Redactor, hears, register_secrets, start_logging
 
 SECRET = "k3y/with+\"odd' \\ñ"
 
@@ -178,11 +178,33 @@ def test_text_for_the_journal_has_a_priority_on_every_line(
     assert all(line.startswith("<3>") for line in lines[1:])
 
 
-def test_a_journal_that_somebody_else_writes_to_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_for_the_journal_has_its_priority_before_it(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path_factory.mktemp("journal") / "stream").open("w+", encoding="utf-8") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        start_logging("INFO", "auto", stream=stream)
+        logger.info("Started")
+        logger.opt(exception=ValueError("broken")).error("Page failed")
+        stream.seek(0)
+        first, second = stream.read().splitlines()
+    assert (first[:3], json.loads(first[3:])["message"]) == ("<6>", "Started")
+    assert (second[:3], json.loads(second[3:])["level"]) == ("<3>", "ERROR")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_journal_that_somebody_else_writes_to_is_not_ours(monkeypatch: pytest.MonkeyPatch, log_format: str) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "1:1")
-    stream = started("text")
+    stream = started(log_format)
     logger.info("Started")
     assert not stream.getvalue().startswith("<")
+
+
+@pytest.mark.parametrize(("level", "heard"), [("INFO", ["INFO", "ERROR"]), ("DEBUG", ["DEBUG", "INFO", "ERROR"])])
+def test_what_nobody_hears_need_not_be_put_together(level: str, heard: list[str]) -> None:
+    started(level=level)
+    assert [one for one in ("DEBUG", "INFO", "ERROR") if hears(one)] == heard
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------

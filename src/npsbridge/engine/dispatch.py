@@ -35,6 +35,7 @@ from npsbridge.engine.doubt import Doubts
 from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreUnavailable
+from npsbridge.telemetry import hears
 
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
@@ -48,6 +49,9 @@ LONGEST_PUT_OFF_MS = 900_000
 """Beyond what any delivery is made to wait, by a backoff or by the wish of its destination."""
 SHORTEST_PAUSE = 0.5
 """Seconds after trouble, whatever the destination says: `Retry-After: 0` is no invitation to ask without end."""
+
+ATTEMPTED: Final = "A delivery was attempted"
+DEAD: Final = "A delivery is dead: it will never be taken as it is"
 
 RESULTS: Final[dict[type[Outcome], str]] = {
     Delivered: "delivered",
@@ -220,15 +224,21 @@ class Lane:
     def _tell(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome], settled: Sequence[Settlement]) -> None:
         for kind, count in Counter(map(type, outcomes)).items():
             self._seams.metrics.deliveries.labels(self._name, RESULTS[kind]).inc(count)
+        is_heard = hears("DEBUG")
         for delivery, one in zip(batch, settled, strict=True):
-            if one.state is State.DEAD:
-                logger.bind(
-                    connection=self._name,
-                    kind=delivery.kind,
-                    message_id=delivery.message_id,
-                    delivery=delivery.id,
-                    reason=one.reason,
-                ).error("A delivery is dead: it will never be taken as it is")
+            is_dead = one.state is State.DEAD
+            if not (is_dead or is_heard):
+                continue
+            logger.log(
+                "ERROR" if is_dead else "DEBUG",
+                DEAD if is_dead else ATTEMPTED,
+                connection=self._name,
+                kind=delivery.kind,
+                message_id=delivery.message_id,
+                delivery=delivery.id,
+                state=one.state.value,
+                reason=one.reason,
+            )
 
     async def _show(self, settled: Sequence[Settlement]) -> None:
         """Show the state of the connection; the first delivery of its life is remembered."""

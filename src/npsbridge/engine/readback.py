@@ -14,6 +14,7 @@ from npsbridge.core.pace import backoff
 from npsbridge.core.ports import Lookup
 from npsbridge.core.records import Hinted
 from npsbridge.engine.bell import Bell
+from npsbridge.engine.board import Direction
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import Gone, PersonMustAct, StoreError, TryLater
@@ -127,10 +128,17 @@ class ReadBack:
 
     def _failed(self, trouble: Exception, after: float | None) -> float:
         self._failures += 1
-        level = "WARNING" if self._failures == 1 and isinstance(trouble, PersonMustAct) else "DEBUG"
+        # Once, and not when polling has told of the same outage already.
+        is_news = self._failures == 1 and isinstance(trouble, PersonMustAct) and not self._is_told_by_polling
+        level = "WARNING" if is_news else "DEBUG"
         reason = str(trouble) or type(trouble).__name__
         logger.bind(connection=self._name, reason=reason).log(level, "What a webhook told of cannot be read back yet")
         return max(after, FIRST_BACKOFF) if after is not None else self._pause(self._failures)
+
+    @property
+    def _is_told_by_polling(self) -> bool:
+        line = self._seams.board.find(self._name, Direction.PULL)
+        return line is not None and line.is_trouble
 
     def _pause(self, failures: int) -> float:
         return backoff(failures, jitter=self._seams.jitter(), base=FIRST_BACKOFF, cap=LONGEST_BACKOFF)

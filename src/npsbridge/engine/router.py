@@ -11,13 +11,14 @@ from loguru import logger
 from npsbridge.core.envelope import INGEST
 from npsbridge.core.model import Response
 from npsbridge.core.ports import Destination, Parser
-from npsbridge.core.records import JournalEntry, Recall, RememberedResponse, Routing
+from npsbridge.core.records import JournalEntry, Recall, RememberedResponse, Routing, Shelved
 from npsbridge.core.route import Rules, emails, people, read, release, route, user_ids
 from npsbridge.core.storage import Store
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreUnavailable
+from npsbridge.telemetry import hears
 
 ENTRIES = 300
 """How many entries are read at once; a run of single calls is as long as one of batches."""
@@ -113,6 +114,8 @@ class Router:
             emitted = sum(routing.fanned_out for routing in routings)
             self._seams.metrics.responses_emitted.labels(connection).inc(emitted)
         _tell_shelved(connection, routings)
+        if hears("DEBUG"):
+            _tell_planned(routings)
         for name in {delivery.connection for routing in routings for delivery in routing.deliveries}:
             if bell := self._bells.get(name):
                 bell.ring()
@@ -139,11 +142,48 @@ async def recall_of(store: Store, connection: str, responses: Sequence[Response]
     return msgspec.structs.replace(first, newest=second.newest)
 
 
+class _Named(msgspec.Struct, rename="camel"):
+    message_id: str | None = None
+
+
 def _tell_shelved(connection: str, routings: Sequence[Routing]) -> None:
     for routing in routings:
         for item in routing.shelved:
             bound = logger.bind(connection=connection, journal=routing.journal_id, key=item.key, reason=item.reason)
+            if message_id := _message_id_of(item):
+                bound = bound.bind(message_id=message_id)
             bound.warning("A record cannot be used; it is on the shelf of the dead")
+
+
+def _message_id_of(item: Shelved) -> str | None:
+    """The messageId that a call which cannot be used has all the same."""
+    try:
+        return msgspec.json.decode(item.body, type=_Named).message_id if item.kind == "call" else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _tell_planned(routings: Sequence[Routing]) -> None:
+    """For who searches by a messageId; normal work is silent above DEBUG."""
+    for routing in routings:
+        for one in routing.deliveries:
+            reason = one.filtered_because or one.expired_because
+            sentence = "A delivery is owed" if reason is None else "A delivery is not to be made"
+            logger.debug(
+                sentence,
+                connection=one.connection,
+                kind=one.kind,
+                message_id=one.message_id,
+                journal=routing.journal_id,
+                reason=reason,
+            )
+        for waiting in routing.awaited:
+            logger.debug(
+                "A call waits for its person",
+                connection=waiting.connection,
+                message_id=waiting.call.message_id,
+                reason=waiting.reason,
+            )
 
 
 def runs(entries: Sequence[JournalEntry]) -> Iterator[list[JournalEntry]]:

@@ -36,17 +36,19 @@ def appends_to(app: App) -> list[Any]:
 class Quiet(Contract):
     """Idle rounds and rates."""
 
-    async def test_an_idle_round_costs_two_requests_at_most_and_writes_nothing(self, tmp_path: Path) -> None:
+    async def test_an_idle_round_costs_two_requests_at_most_and_writes_and_says_nothing(self, tmp_path: Path) -> None:
         async with bench(tmp_path, self.account) as both:
             both.answers(4)
             async with both.daemon() as app:
                 await both.another_round(app)
                 stored, said, asked, appends = files(both), len(both.said()), both.asked(), appends_to(app)
+                both.told.clear()
                 await both.passes(HALF_AN_HOUR)
                 rounds = HALF_AN_HOUR / poll_interval(both) + 1
                 assert both.asked() - asked <= 2 * rounds
                 assert (files(both), appends) == (stored, [])
                 assert len(both.said()) == said
+                assert both.told == []
 
     async def test_i7_f22_at_the_limit_that_is_the_vendors_none_of_ten_minutes_is_refused(self, tmp_path: Path) -> None:
         limit = min(self.account.limit, SLOWEST)

@@ -80,18 +80,20 @@ class Trouble(Contract):
 
     # --- outages --------------------------------------------------------------------------------------------------
 
-    async def test_f28_an_hour_of_500_loses_nothing_and_is_one_outage(self, tmp_path: Path) -> None:
+    async def test_f28_an_hour_of_500_loses_nothing_and_is_two_lines(self, tmp_path: Path) -> None:
         async with bench(tmp_path, self.account) as both:
             numbers = both.answers(3)
             async with both.daemon() as app:
                 await both.another_round(app)
+                both.told.clear()
                 both.account.server.faults.add(status(500), times=None)
                 await both.passes(HOUR / 2)
                 numbers.append(both.account.answer(somebodys(70, both.second())))
                 await both.passes(HOUR / 2)
                 both.account.server.faults.clear()
                 await read_in_spite_of(both, *numbers)
-            assert both.lines(both.pull)[-2:] == ["retrying", "connected"]
+            assert both.lines(both.pull) == ["retrying", "connected"]
+            assert [line.level for line in both.told] == ["WARNING", "INFO"], "an outage is two lines"
 
     async def test_f25_a_server_that_fails_every_second_time_is_read_to_the_end(self, tmp_path: Path) -> None:
         async with bench(tmp_path, self.account) as both:

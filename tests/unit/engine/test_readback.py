@@ -7,6 +7,7 @@ import pytest
 from end_to_end.harness import log_kept
 from npsbridge.core.records import Origin
 from npsbridge.engine.bell import Bell
+from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.readback import AT_ONCE, FIRST_BACKOFF, FIRST_PROBE, LONGEST_SLEEP, ReadBack
 from npsbridge.errors import Gone, PersonMustAct, StoreFull, TryLater
@@ -22,8 +23,8 @@ class Desk:
         self.store = MemoryStore()
         self.source = ScriptedLookup(**trouble)
         self.hands = Hands()
-        seams = replace(seams_of(self.store), clock=self.hands)
-        self.readback = ReadBack("shop", self.source, seams, Intake(seams, Bell()))
+        self.seams = replace(seams_of(self.store), clock=self.hands)
+        self.readback = ReadBack("shop", self.source, self.seams, Intake(self.seams, Bell()))
 
     async def steps(self, count: int) -> list[float | None]:
         return [await self.readback.step() for _ in range(count)]
@@ -116,6 +117,15 @@ async def test_a_refused_key_keeps_the_hints_and_is_told_once() -> None:
     with log_kept() as told:
         assert await desk.steps(2) == [FIRST_PROBE, 2 * FIRST_PROBE]
     assert (desk.waiting, [line.level for line in told]) == (["a"], ["WARNING"])
+
+
+async def test_a_refused_key_that_polling_has_told_of_is_not_told_again() -> None:
+    desk = Desk(a=PersonMustAct("HTTP 401; check NPSBRIDGE_SHOP__API_KEY"))
+    await desk.seams.board.note("shop", Direction.PULL, Condition.PAUSED, reason="HTTP 401")
+    await desk.readback.note(["a"])
+    with log_kept() as told:
+        await desk.steps(2)
+    assert told == []
 
 
 async def test_a_service_that_has_ended_is_not_asked_again() -> None:
