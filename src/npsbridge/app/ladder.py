@@ -26,10 +26,12 @@ from npsbridge.metrics import Metrics
 from npsbridge.net.client import open_session
 from npsbridge.settings import Settings
 from npsbridge.store import open_store
-from npsbridge.web.admin import View, admin_app
+from npsbridge.web.access import Access
+from npsbridge.web.admin import admin_app
 from npsbridge.web.ingest import Ingest
 from npsbridge.web.listener import Listener, serving
 from npsbridge.web.public import Doors, public_app
+from npsbridge.web.view import View
 
 GRACE, ADMIN_GRACE = 5.0, 0.5
 """Seconds that requests under way get to finish; the public ones no more than SHUTDOWN_TIMEOUT."""
@@ -96,8 +98,15 @@ async def running(
         await loops.budgets.recall()
         await seams.ageing.recall()
         ladder.push_async_callback(loops.budgets.end)
-        senders = [sender.connection for sender in (*parts.sinks, *parts.forwarders)]
-        view = View(seams=seams, sinks=senders, is_draining=draining.is_set, windows=parts.windows)
+        view = View(
+            seams=seams,
+            sinks=[sender.connection for sender in (*parts.sinks, *parts.forwarders)],
+            is_draining=draining.is_set,
+            access=Access.of(settings),
+            platforms={name: connection.platform for name, connection in settings.connections.items()},
+            windows=parts.windows,
+            wake=loops.wake,
+        )
         admin = await ladder.enter_async_context(serving(admin_app(view), sockets.admin, grace=ADMIN_GRACE))
         sending = await ladder.enter_async_context(anyio.create_task_group())
         feeding = await ladder.enter_async_context(anyio.create_task_group())

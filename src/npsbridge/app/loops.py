@@ -1,6 +1,6 @@
 """The loops of a daemon, made from its parts: which there are, and in which order they start and stop."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,6 +43,13 @@ class Loops:
     """What brings work; can be cancelled at any moment."""
     lanes: dict[str, Lane]
     """What sends; a lane finishes its attempt before it ends."""
+    bells: Sequence[Bell]
+    """What wakes each of them."""
+
+    def wake(self) -> None:
+        """Have every loop look for work."""
+        for bell in self.bells:
+            bell.ring()
 
     def start_feeding(self, group: TaskGroup) -> None:
         """Start what brings work, as children of the group."""
@@ -101,7 +108,15 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
         doubts = Doubts(forwarder, seams, on_unknown=_on_unknown(settings, name))
         lane = Lane(forwarder, seams, bell=bells[name], give_up_after=kept.retry, doubts=doubts)
         lanes[f"forward {name}"] = lane
-    return Loops(seams=seams, intake=intake, readbacks=readbacks, budgets=budgets, feeding=feeding, lanes=lanes)
+    return Loops(
+        seams=seams,
+        intake=intake,
+        readbacks=readbacks,
+        budgets=budgets,
+        feeding=feeding,
+        lanes=lanes,
+        bells=[bell, *bells.values()],
+    )
 
 
 def _on_unknown(settings: Settings, connection: str) -> str:

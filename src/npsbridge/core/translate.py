@@ -264,7 +264,7 @@ def _properties(emission: Emission, kind: Kind) -> Call:
     return properties | _where_known(response)
 
 
-def category(rating: int) -> str:
+def category(rating: float) -> str:
     """The camp an NPS score belongs to: 0-6 detractor, 7-8 passive, 9-10 promoter."""
     if rating >= 9:  # noqa: PLR2004 -- NPS by definition
         return "promoter"

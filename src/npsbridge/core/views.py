@@ -62,6 +62,11 @@ class Scored(Record, frozen=True, kw_only=True):
     score: float
     count: int
 
+    @property
+    def day(self) -> int:
+        """Of what was counted by day: which."""
+        return int(self.key[0])
+
 
 class Listed(Record, frozen=True, kw_only=True):
     """A delivery or a shelved item without what it carries."""

@@ -56,6 +56,10 @@ class Line(Record, frozen=True, kw_only=True):
     reason: str | None = None
     progress: float | None = None
     """0..1 while backfilling, if known."""
+    progress_before: float = 0.0
+    """What it was when this began; some of a history may have been read by a process before."""
+    next_at: int | None = None
+    """When it is asked again, milliseconds since 1970; None while it is at work, or when nobody knows."""
 
     @property
     def is_by_hand(self) -> bool:
@@ -66,6 +70,13 @@ class Line(Record, frozen=True, kw_only=True):
     def status(self) -> str:
         """pass, warn or fail."""
         return "warn" if self.is_by_hand else STATUS.get(self.condition, "pass")
+
+    def time_left(self, now: int) -> float | None:
+        """Seconds until the history is read, if it goes on as up to now; `now` in milliseconds since 1970."""
+        if self.progress is None or self.progress <= self.progress_before:
+            return None
+        seconds = (now - self.since) / 1000
+        return seconds * (1 - self.progress) / (self.progress - self.progress_before)
 
     @property
     def is_trouble(self) -> bool:
@@ -113,13 +124,22 @@ class Board:
             since=self._clock.now_ms(),
             reason=reason,
             progress=progress,
+            progress_before=progress or 0.0,
         )
         if before is not None and before.condition is condition:
-            self._lines[connection, direction] = msgspec.structs.replace(line, since=before.since)
+            self._lines[connection, direction] = msgspec.structs.replace(
+                line, since=before.since, progress_before=before.progress_before
+            )
             return
         self._lines[connection, direction] = line
         self._tell(line, before)
         await self._keep(line)
+
+    def expect(self, connection: str, direction: Direction, next_at: int) -> None:
+        """Note when a line is asked again, until it is noted anew; milliseconds since 1970."""
+        line = self.find(connection, direction)
+        if line is not None:
+            self._lines[connection, direction] = msgspec.structs.replace(line, next_at=next_at)
 
     def _tell(self, line: Line, before: Line | None) -> None:
         bound = logger.bind(connection=line.connection, direction=line.direction.value, state=line.condition.value)

@@ -46,6 +46,8 @@ class Poller:
         await self._note(self._resting)
         pause = await self.step()
         while pause is not None:
+            next_at = self._seams.clock.now_ms() + int(pause * 1000)
+            self._seams.board.expect(self._name, Direction.PULL, next_at)
             await anyio.sleep(pause)
             pause = await self.step()
 

@@ -7,6 +7,7 @@ from npsbridge.settings.documentation import SettingDoc, describe
 from npsbridge.settings.loading import load
 from npsbridge.settings.model import (
     PREFIX,
+    Admin,
     Connection,
     Events,
     IdentityRules,
@@ -26,6 +27,7 @@ from npsbridge.settings.values import Address, Duration, Instant, Secret, Secret
 __all__ = [
     "PREFIX",
     "Address",
+    "Admin",
     "Connection",
     "Contradiction",
     "Duration",

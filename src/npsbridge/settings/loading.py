@@ -9,7 +9,7 @@ from typing import TypeVar
 from npsbridge.errors import ConfigurationError, Fault
 from npsbridge.settings.accounts import declare_accounts
 from npsbridge.settings.documentation import is_secret
-from npsbridge.settings.model import PREFIX, Connection, GeneralSettings, Ingest, Settings
+from npsbridge.settings.model import PREFIX, Admin, Connection, GeneralSettings, Ingest, Settings
 from npsbridge.settings.platform import PlatformSettings, SettingsGroup
 from npsbridge.settings.sections import (
     ACCOUNTS,
@@ -134,10 +134,17 @@ def _with_origins(faults: Iterable[Fault], variables: Mapping[str, Variable]) ->
 
 
 def _unguarded(checked: Sequence[Checked]) -> Iterator[Fault]:
-    """A public listener that would have to believe anybody."""
+    """A listener that other machines reach, and that would have to believe anybody."""
     if any(part.group is None for part in checked):
         return
     general, ingest = _group(checked, GeneralSettings), _group(checked, Ingest)
+    if not general.admin_listen.is_loopback and not _group(checked, Admin).is_protected:
+        yield Fault(
+            setting=full_name("admin_listen"),
+            problem="is open to other machines, but anybody could look and act there: set ADMIN__PASSWORD (for "
+            "browsers) or ADMIN__TOKEN (for scripts), or listen on 127.0.0.1",
+            example=f"{full_name('admin_listen')}=127.0.0.1:8081",
+        )
     platforms = [part.group for part in checked if isinstance(part.group, PlatformSettings)]
     has_guard = ingest.write_keys or ingest.webhook_secret or any(group.authenticates_hooks for group in platforms)
     if not general.listen.is_loopback and not has_guard:

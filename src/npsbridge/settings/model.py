@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, SerializeAsAny
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, SerializeAsAny, field_validator
 
 from npsbridge.settings.platform import Contradiction, PlatformSettings, SettingsGroup
 from npsbridge.settings.values import DAY, Address, Duration, ListenAddress, Secret, Secrets, StoreUrl, WebUrl
@@ -28,6 +28,59 @@ def _upper(value: object) -> object:
 
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
+
+
+_SHORTEST_PASSWORD, _SHORTEST_TOKEN = 8, 16
+
+
+class Admin(SettingsGroup):
+    """Who may look at the dashboard and the figures; anybody on this machine when nothing is set."""
+
+    user: str = Field("admin", min_length=1, description="The name that goes with ADMIN__PASSWORD.", examples=["admin"])
+    password: SecretStr | None = Field(
+        None,
+        description="What a browser asks for before it shows the dashboard; at least 8 characters.",
+        examples=["a-long-password"],
+    )
+    token: SecretStr | None = Field(
+        None,
+        description="What scripts and Prometheus send as Authorization: Bearer; browsers may give it as the password. "
+        "At least 16 characters.",
+        examples=["a-long-random-token"],
+    )
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether anything has to be shown at the door."""
+        return self.password is not None or self.token is not None
+
+    @field_validator("user", mode="after")
+    @classmethod
+    def _fits_into_a_header(cls, value: str) -> str:
+        if ":" in value or not value.isprintable() or value != value.strip():
+            raise ValueError("must have no colon, no control characters and no blanks at its ends")
+        return value
+
+    @field_validator("password", mode="after")
+    @classmethod
+    def _long_password(cls, value: SecretStr | None) -> SecretStr | None:
+        return _no_shorter_than(_SHORTEST_PASSWORD, value)
+
+    @field_validator("token", mode="after")
+    @classmethod
+    def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
+        return _no_shorter_than(_SHORTEST_TOKEN, value)
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """A user alone protects nothing."""
+        if "user" in self.model_fields_set and self.password is None:
+            yield Contradiction(fields=("password", "user"), problem="is missing: ADMIN__USER alone protects nothing")
+
+
+def _no_shorter_than(least: int, secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and len(secret.get_secret_value()) < least:
+        raise ValueError(f"must have at least {least} characters")
+    return secret
 
 
 class Ingest(SettingsGroup):
@@ -118,7 +171,10 @@ class GeneralSettings(SettingsGroup):
         Address("127.0.0.1", 8080), description="Tracking API and webhooks.", examples=["127.0.0.1:8080"]
     )
     admin_listen: ListenAddress = Field(
-        Address("127.0.0.1", 8081), description="Dashboard, health and metrics.", examples=["127.0.0.1:8081"]
+        Address("127.0.0.1", 8081),
+        description="Dashboard, health and metrics; where other machines reach it, ADMIN__PASSWORD or ADMIN__TOKEN "
+        "is needed.",
+        examples=["127.0.0.1:8081"],
     )
     public_url: WebUrl | None = Field(
         None,
@@ -142,18 +198,16 @@ class GeneralSettings(SettingsGroup):
     )
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """The two listeners must not meet, and the admin listener must stay on this machine."""
+        """The two listeners must not meet."""
         if self.listen.overlaps(self.admin_listen):
             problem = "is the same address as LISTEN; the admin listener needs one of its own"
             yield Contradiction(fields=("admin_listen", "listen"), problem=problem, example="127.0.0.1:8081")
-        if not self.admin_listen.is_loopback:
-            problem = "must stay on this machine (127.0.0.1 or [::1]): it is not yet protected by a token"
-            yield Contradiction(fields=("admin_listen",), problem=problem, example="127.0.0.1:8081")
 
 
 class Settings(GeneralSettings):
     """Everything an operator can set."""
 
+    admin: Admin = Admin()
     ingest: Ingest = Ingest()
     events: Events = Events()
     identity: IdentityRules = IdentityRules()

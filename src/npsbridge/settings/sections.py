@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from npsbridge.settings.model import (
     PREFIX,
+    Admin,
     Events,
     GeneralSettings,
     IdentityRules,
@@ -21,6 +22,7 @@ from npsbridge.settings.model import (
 from npsbridge.settings.platform import PlatformSettings, SettingsGroup
 
 GROUPS: Mapping[str, type[SettingsGroup]] = {
+    "admin": Admin,
     "ingest": Ingest,
     "events": Events,
     "identity": IdentityRules,

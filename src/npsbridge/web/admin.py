@@ -1,8 +1,7 @@
 """The admin listener: is it alive, can it accept, how is every connection, and the figures."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,33 +9,26 @@ from aiohttp import web
 
 from npsbridge import __version__
 from npsbridge.clock import Clock
-from npsbridge.core.pace import RateWindow
 from npsbridge.core.times import iso_utc
 from npsbridge.engine.board import Line
-from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreError
+from npsbridge.web.access import guarding
+from npsbridge.web.dashboard import dashboard_routes
+from npsbridge.web.dashboard.pages import Pages, add_headers, telling
 from npsbridge.web.figures import CONTENT_TYPE, figures
 from npsbridge.web.refusals import refusing
+from npsbridge.web.view import View
 
 ANSWER_WITHIN = 5.0
 """Seconds in which the store must answer to count as alive, or as ready."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What the admin listener shows."""
-
-    seams: Seams
-    sinks: Sequence[str]
-    """Names of the connections that take deliveries."""
-    is_draining: Callable[[], bool]
-    windows: Mapping[str, RateWindow] = field(default_factory=dict)
-    """The request limits, by connection."""
-
-
 def admin_app(view: View) -> web.Application:
     """The application of the admin listener."""
-    app = web.Application(middlewares=[refusing])
+    pages = Pages(view)
+    app = web.Application(middlewares=[refusing, telling(pages), guarding(view.access)])
+    app.on_response_prepare.append(add_headers)
+    app.add_routes(dashboard_routes(pages))
     app.router.add_get("/livez", partial(_livez, view))
     app.router.add_get("/readyz", partial(_readyz, view))
     app.router.add_get("/healthz", partial(_healthz, view))
@@ -70,9 +62,13 @@ def _failed(output: str) -> web.Response:
     return web.json_response({"status": "fail", "output": output}, status=503)
 
 
-async def _healthz(view: View, _: web.Request) -> web.Response:
+async def _healthz(view: View, request: web.Request) -> web.Response:
+    """How every connection is; why, only to those who may know."""
     board = view.seams.board
-    body = {"status": board.status, "version": __version__, "checks": checks(board.lines(), view.seams.clock)}
+    found = checks(board.lines(), view.seams.clock)
+    if view.access.is_protected and not view.access.admits(request.headers):
+        found = {name: {word: told for word, told in one.items() if word != "reason"} for name, one in found.items()}
+    body = {"status": board.status, "version": __version__, "checks": found}
     return web.json_response(body, status=503 if board.status == "fail" else 200)
 
 

@@ -39,6 +39,7 @@ async def refusing(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _of_http(error: web.HTTPException) -> web.Response:
     answer = refusal(error.status, error.reason.lower().replace(" ", "_"), error.reason)
-    if "Allow" in error.headers:
-        answer.headers["Allow"] = error.headers["Allow"]
+    for name in ("Allow", "WWW-Authenticate"):
+        if name in error.headers:
+            answer.headers[name] = error.headers[name]
     return answer

@@ -46,6 +46,8 @@ def test_every_setting_has_a_meaning_even_where_a_platform_only_changed_its_defa
 
 def test_settings_that_hold_secrets_are_marked(docs: dict[str, SettingDoc]) -> None:
     assert {name for name, doc in docs.items() if doc.secret} == {
+        "ADMIN__PASSWORD",
+        "ADMIN__TOKEN",
         "INGEST__WRITE_KEYS",
         "INGEST__WEBHOOK_SECRET",
         "DELIGHTED__API_KEY",

@@ -25,7 +25,7 @@ def named(faults: list[Fault]) -> set[str]:
 def test_f42_all_faults_are_reported_at_once(faults: Faults) -> None:
     found = faults(
         LISTEN="8080",
-        ADMIN_LISTEN="0.0.0.0:8081",
+        ADMIN_LISTEN="8081",
         LOG_LEVEL="loud",
         SHUTDOWN_TIMEOUT="soon",
         INGEST__WRITE_KEYS="not json",
@@ -102,7 +102,7 @@ def test_an_unknown_field_of_a_further_account_is_refused_too(faults: Faults) ->
 
 def test_a_platform_that_does_not_exist_is_not_taken_for_another(faults: Faults) -> None:
     (fault,) = faults(RETENTLY__API_KEY="key-of-r")
-    assert "there are CONNECTIONS, DELIGHTED," in fault.problem
+    assert "there are ADMIN, CONNECTIONS, DELIGHTED," in fault.problem
     assert "did you mean" not in fault.problem
 
 
@@ -160,9 +160,39 @@ def test_the_two_listeners_may_both_leave_the_port_to_the_system(load: Load) -> 
     assert load(LISTEN="127.0.0.1:0", ADMIN_LISTEN="127.0.0.1:0").listen.port == 0
 
 
-def test_the_admin_listener_must_stay_on_this_machine(faults: Faults) -> None:
-    (fault,) = faults(ADMIN_LISTEN="0.0.0.0:9000")
-    assert "not yet protected by a token" in fault.problem
+@pytest.mark.parametrize("listen", ["0.0.0.0:8081", "[::]:8081", "nps.example.com:8081"])
+def test_an_admin_listener_that_others_reach_without_password_or_token_is_refused(faults: Faults, listen: str) -> None:
+    (fault,) = faults(ADMIN_LISTEN=listen)
+    assert fault.setting == "NPSBRIDGE_ADMIN_LISTEN"
+    assert "ADMIN__PASSWORD" in fault.problem
+
+
+@pytest.mark.parametrize(
+    "given", [{"ADMIN__PASSWORD": "eight-ch"}, {"ADMIN__TOKEN": "sixteen-characte"}, {"ADMIN_LISTEN": "[::1]:8081"}]
+)
+def test_an_admin_listener_is_protected_by_a_password_a_token_or_this_machine(
+    load: Load, given: dict[str, str]
+) -> None:
+    settings = load(**({"ADMIN_LISTEN": "0.0.0.0:8081"} | given))
+    assert settings.admin.is_protected == ("ADMIN_LISTEN" not in given)
+
+
+@pytest.mark.parametrize(
+    ("given", "named_first", "problem"),
+    [
+        ({"ADMIN__PASSWORD": "seven-c"}, "ADMIN__PASSWORD", "at least 8"),
+        ({"ADMIN__TOKEN": "fifteen-charact"}, "ADMIN__TOKEN", "at least 16"),
+        ({"ADMIN__USER": "ann:x", "ADMIN__PASSWORD": "eight-ch"}, "ADMIN__USER", "no colon"),
+        ({"ADMIN__USER": "ann"}, "ADMIN__PASSWORD", "protects nothing"),
+    ],
+)
+def test_what_protects_little_is_refused_without_showing_it(
+    faults: Faults, given: dict[str, str], named_first: str, problem: str
+) -> None:
+    (fault,) = faults(**given)
+    assert fault.setting == f"NPSBRIDGE_{named_first}"
+    assert problem in fault.problem
+    assert "seven-c" not in str(fault)
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8080", "[::]:8080", "nps.example.com:8080"])

@@ -17,7 +17,8 @@ from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreError, StoreFull
 from npsbridge.metrics import Metrics
-from npsbridge.web.admin import ANSWER_WITHIN, View, admin_app
+from npsbridge.web.admin import ANSWER_WITHIN, admin_app
+from npsbridge.web.view import View
 from unit.engine.doubles import NOW
 from unit.web.serving import caller
 

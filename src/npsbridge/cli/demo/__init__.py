@@ -23,6 +23,7 @@ from npsbridge.cli.demo.script import Script
 from npsbridge.cli.demo.stage import Pace, Stage, open_stage
 from npsbridge.cli.demo.story import Story
 from npsbridge.cli.demo.summary import NEXT, addresses, print_summary
+from npsbridge.cli.demo.trouble import leave_trouble
 from npsbridge.cli.demo.verdict import Verdict, figures, ledger_figure, places
 from npsbridge.cli.demo.view import View, look
 from npsbridge.cli.demo.way_out import seen_out
@@ -196,6 +197,7 @@ async def _compared(stage: Stage) -> Verdict:
 
 async def _stay(stage: Stage, house: House) -> None:
     """Stay up with people who go on answering, until somebody ends it."""
+    await leave_trouble(stage)
     for line in addresses(stage):
         print(line, flush=True)
     async with anyio.create_task_group() as group:

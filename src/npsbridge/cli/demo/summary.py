@@ -85,7 +85,12 @@ def print_summary(console: Console, verdict: Verdict, view: View, seconds: float
 def addresses(stage: Stage) -> Iterator[str]:
     """Where to look while it stays up."""
     admin, width = stage.daemon.admin, max(map(len, TITLES.values()))
-    yield "People go on answering; look at it from another terminal or a browser:"
+    yield "People go on answering. Look at the dashboard in a browser:"
+    yield ""
+    yield f"  {admin}/"
+    yield ""
+    yield "One platform is down now, and one survey is in doubt: find both there, and settle the survey."
+    yield "Further places to look:"
     yield f"  {'the daemon':{width}}  {admin}/healthz  {admin}/metrics"
     for server in stage.sandbox.servers:
         kind = server.state()["kind"]
