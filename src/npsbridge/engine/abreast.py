@@ -3,45 +3,75 @@
 Without it a vendor that takes a fifth of a second to answer would be asked five times a second, whatever its limit is.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import anyio
 
 from npsbridge.core.model import Delivery
-from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater, Undone
+from npsbridge.core.outcome import (
+    Blame,
+    Declined,
+    Delivered,
+    Outcome,
+    Paused,
+    Rejected,
+    Retired,
+    RetryLater,
+    Undone,
+    Unknown,
+)
 from npsbridge.core.ports import Sender
 
 SetOut = Callable[[Sequence[Delivery]], Awaitable[Sequence[Delivery]]]
+ROUNDS = 4
+"""Deliveries taken together, by how many may be under way: more of them, and a crash leaves more in doubt."""
 BEHIND_ANOTHER = "waits behind an earlier delivery of the same person"
 
 
 class Abreast:
     """Takes batches for a sender of single deliveries; a `Sender` itself."""
 
-    def __init__(self, sender: Sender, most: int, *, set_out: SetOut) -> None:
+    def __init__(
+        self, sender: Sender, most: int, *, set_out: SetOut, goes_on: Callable[[], bool] = lambda: True
+    ) -> None:
         """Make one.
 
         Args:
             sender: takes single deliveries.
             most: how many may be under way at once.
             set_out: puts the intent on disk of what must not be repeated, right before it leaves, and says what may.
+            goes_on: whether more may leave; asked before each.
         """
         self._set_out = set_out
+        self._goes_on = goes_on
         self.connection = sender.connection
-        self.batch_limit = most
+        self.batch_limit = most * ROUNDS
         self.rate_limit = sender.rate_limit
+        self._most = most
         self._sender = sender
 
     async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
-        """Attempt everybody's deliveries side by side, each person's one after the other."""
+        """Attempt everybody's deliveries side by side, each person's one after the other.
+
+        After trouble that is not a single delivery's own, and once it may not go on, nothing more leaves; what has not
+        left is Undone.
+        """
         by_person: dict[str, list[Delivery]] = {}
         for one in batch:
             by_person.setdefault(one.person, []).append(one)
+        waiting = iter(by_person.values())
         outcomes: dict[int, Outcome] = {}
         async with anyio.create_task_group() as group:
-            for deliveries in by_person.values():
-                group.start_soon(self._in_order, deliveries, outcomes)
-        return [outcomes[one.id] for one in batch]
+            for _ in range(min(self._most, len(by_person))):
+                group.start_soon(self._one_after_the_other, waiting, outcomes)
+        return [outcomes.get(one.id, Undone()) for one in batch]
+
+    async def _one_after_the_other(self, waiting: Iterator[Sequence[Delivery]], outcomes: dict[int, Outcome]) -> None:
+        """Take the next person who waits, as long as all is well."""
+        for deliveries in waiting:
+            if not self._goes_on() or any(map(_is_trouble, outcomes.values())):
+                return
+            await self._in_order(deliveries, outcomes)
 
     async def _in_order(self, deliveries: Sequence[Delivery], outcomes: dict[int, Outcome]) -> None:
         """Stop at the first that is not finished: what is behind it would overtake it."""
@@ -59,3 +89,14 @@ class Abreast:
             return Undone()
         (outcome,) = await self._sender.deliver([one])
         return outcome
+
+
+def _is_trouble(outcome: Outcome) -> bool:
+    """Whether it says something of the vendor as a whole, so that the next would fare no better."""
+    match outcome:
+        case RetryLater(blame=blame):
+            return blame is not Blame.DELIVERY
+        case Paused() | Retired() | Unknown():
+            return True
+        case _:
+            return False

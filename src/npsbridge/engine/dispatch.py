@@ -93,7 +93,7 @@ class Lane:
         self._sender: Sender = destination
         self._goes_abreast = doubts is not None and destination.batch_limit == 1
         if self._goes_abreast:
-            self._sender = Abreast(destination, PEOPLE_AT_ONCE, set_out=self._set_out)
+            self._sender = Abreast(destination, PEOPLE_AT_ONCE, set_out=self._set_out, goes_on=self._goes_on)
         self._frozen = frozen or {}
         self._name = destination.connection
         self._seams = seams
@@ -143,7 +143,7 @@ class Lane:
             await self._bell.wait(await self._until_due(now))
             return
         await self._rest_unless_paused(self._window.reserve(self._seams.clock.monotonic(), len(batch)))
-        if not (self._stopping.is_set() or self._is_paused):
+        if self._goes_on():
             await self._attempt(batch)
 
     async def _left_behind(self, now: int) -> list[Delivery]:
@@ -166,7 +166,7 @@ class Lane:
         if not batch:
             return
         said = await self._sender.deliver(batch)
-        batch, outcomes = self._without_doubts(batch, said)
+        batch, outcomes = self._without_doubts(*self._without_unsent(batch, said))
         jitter = self._seams.jitter()
         settled = settlements(
             batch,
@@ -195,6 +195,15 @@ class Lane:
             return batch
         intended = {one.id for one in await self._store.inflight(self._name)}
         return [one for one in batch if one.id in intended or not self._doubts.concerns(one)]
+
+    def _without_unsent(
+        self, batch: Sequence[Delivery], said: Sequence[Outcome]
+    ) -> tuple[Sequence[Delivery], Sequence[Outcome]]:
+        """What has left; the rest is in the store as it was."""
+        if not self._goes_abreast:
+            return batch, said
+        sent = [(one, outcome) for one, outcome in zip(batch, said, strict=True) if not isinstance(outcome, Undone)]
+        return [one for one, _ in sent], [outcome for _, outcome in sent]
 
     def _without_doubts(
         self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]
@@ -276,6 +285,9 @@ class Lane:
 
     async def _note(self, condition: Condition, reason: str | None = None) -> None:
         await self._seams.board.note(self._name, Direction.FORWARD, condition, reason=reason)
+
+    def _goes_on(self) -> bool:
+        return not (self._stopping.is_set() or self._is_paused)
 
     @property
     def _is_paused(self) -> bool:

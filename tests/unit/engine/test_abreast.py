@@ -7,8 +7,19 @@ import msgspec
 import pytest
 
 from npsbridge.core.model import Delivery
-from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater, Undone, Unknown
-from npsbridge.engine.abreast import BEHIND_ANOTHER, Abreast
+from npsbridge.core.outcome import (
+    Blame,
+    Declined,
+    Delivered,
+    Outcome,
+    Paused,
+    Rejected,
+    Retired,
+    RetryLater,
+    Undone,
+    Unknown,
+)
+from npsbridge.engine.abreast import BEHIND_ANOTHER, ROUNDS, Abreast
 from unit.engine.doubles import a_delivery
 
 WAITS = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
@@ -76,7 +87,7 @@ async def test_what_has_come_to_its_end_holds_nobody_up(end: Outcome) -> None:
 
 def test_it_stands_in_for_its_sender() -> None:
     abreast = Abreast(Slow(), 8, set_out=all_may_leave)
-    assert (abreast.connection, abreast.batch_limit, abreast.rate_limit) == ("sink", 8, 0.0)
+    assert (abreast.connection, abreast.batch_limit, abreast.rate_limit) == ("sink", 8 * ROUNDS, 0.0)
 
 
 async def test_i4_the_intent_is_noted_for_what_leaves_now_and_not_for_what_is_behind_it() -> None:
@@ -98,3 +109,44 @@ async def test_what_is_owed_no_longer_does_not_leave() -> None:
 
     outcomes = await Abreast(sender, 8, set_out=not_the_first).deliver(of("ann", 1, 2))
     assert (outcomes, sender.asked) == ([Undone(), Delivered()], [2])
+
+
+def many(count: int) -> list[Delivery]:
+    return [one for number in range(1, count + 1) for one in of(f"person {number}", number)]
+
+
+async def test_the_next_person_goes_as_soon_as_one_is_done_and_never_more_than_so_many_at_once() -> None:
+    sender = Slow()
+    started = anyio.current_time()
+    assert await Abreast(sender, 3, set_out=all_may_leave).deliver(many(9)) == [Delivered()] * 9
+    assert (anyio.current_time() - started, sender.most_under_way) == (3.0, 3)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        RetryLater(reason="HTTP 503"),
+        RetryLater(reason="HTTP 429", blame=Blame.CONNECTION),
+        Paused(reason="HTTP 401"),
+        Retired(reason="HTTP 410"),
+        Unknown(reason="no answer"),
+    ],
+)
+async def test_i8_nothing_more_leaves_after_trouble_with_the_vendor(trouble: Outcome) -> None:
+    sender = Slow(n2=trouble)
+    outcomes = await Abreast(sender, 1, set_out=all_may_leave).deliver(many(5))
+    assert outcomes == [Delivered(), trouble, Undone(), Undone(), Undone()]
+    assert sender.asked == [1, 2]
+
+
+async def test_trouble_of_one_delivery_is_no_trouble_of_the_others() -> None:
+    sender = Slow(n1=RetryLater(reason="this one", blame=Blame.DELIVERY))
+    await Abreast(sender, 1, set_out=all_may_leave).deliver(many(3))
+    assert sender.asked == [1, 2, 3]
+
+
+async def test_nothing_more_leaves_once_it_may_not_go_on() -> None:
+    sender = Slow()
+    abreast = Abreast(sender, 1, set_out=all_may_leave, goes_on=lambda: len(sender.asked) < 2)
+    assert await abreast.deliver(many(4)) == [Delivered(), Delivered(), Undone(), Undone()]
+    assert sender.asked == [1, 2]
