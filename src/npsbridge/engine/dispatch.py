@@ -6,6 +6,7 @@ settled when the process dies is sent again under the same messageId.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -34,7 +35,7 @@ from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.doubt import Doubts
 from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import StoreUnavailable
+from npsbridge.errors import StoreError, StoreUnavailable
 from npsbridge.telemetry import hears
 
 FULL_DISK_PAUSE = 5.0
@@ -43,6 +44,8 @@ PEOPLE_AT_ONCE = 8
 """Requests under way at once, to a survey platform that takes one person each; its limit holds all the same."""
 LOOK_AHEAD = 100
 """Deliveries among which a newer identify makes an older one superfluous."""
+MOST_AHEAD = 20
+"""Batches after which what is owed is looked through from its beginning again, where something may be owed anew."""
 HELD_UP_PAUSE = 1.0
 """Seconds until a delivery is looked at again whose time has come, but which an earlier one of its person holds up."""
 LONGEST_PUT_OFF_MS = 900_000
@@ -104,6 +107,11 @@ class Lane:
         self._pace = Pace(size=self._sender.batch_limit)
         self._stopping = anyio.Event()
         self._has_delivered = False
+        self._ahead: list[Delivery] = []
+        """What was claimed while the batch before it was under way."""
+        self._batches_ahead = 0
+        self._left_something = False
+        """Whether of the last batch anything was not delivered."""
 
     def stop(self) -> None:
         """Finish the attempt under way, then let `run` return."""
@@ -138,13 +146,41 @@ class Lane:
         if self._doubts:
             await self._doubts.step()
         now = self._seams.clock.now_ms()
-        batch = await self._claim(now) or await self._left_behind(now)
+        ahead, self._ahead = self._ahead, []
+        batch = ahead or await self._claim(now) or await self._left_behind(now)
         if not batch:
             await self._bell.wait(await self._until_due(now))
             return
         await self._rest_unless_paused(self._window.reserve(self._seams.clock.monotonic(), len(batch)))
-        if self._goes_on():
+        if not self._goes_on():
+            return
+        if self._doubts:
             await self._attempt(batch)
+        else:
+            await self._attempt_and_look_ahead(batch)
+
+    async def _attempt_and_look_ahead(self, batch: Sequence[Delivery]) -> None:
+        """Claim what comes next while a batch is under way; it goes next if all of the batch was delivered."""
+        self._batches_ahead = (self._batches_ahead + 1) % MOST_AHEAD
+        trouble: StoreUnavailable | None = None
+        async with anyio.create_task_group() as group:
+            if self._batches_ahead and len(batch) >= self._pace.size:
+                group.start_soon(self._look_ahead, batch[-1].id)
+            try:
+                await self._attempt(batch)
+            except StoreUnavailable as error:  # as it is, and not in a group
+                trouble = error
+        if trouble or self._left_something or self._pace.verdict is not Verdict.FLOWS:
+            self._ahead = []
+        if trouble:
+            raise trouble
+
+    async def _look_ahead(self, after: int) -> None:
+        """What is behind a batch, unless something before it waits for its time, and might be overtaken."""
+        now = self._seams.clock.now_ms()
+        with suppress(StoreError):  # which the next claim will say
+            if await self._store.next_due(self._name) is None:
+                self._ahead = await self._store.claim(self._name, now=now, limit=self._pace.size, after=after)
 
     async def _left_behind(self, now: int) -> list[Delivery]:
         """What would wait for longer than anything is put off: since it was, the system's clock has been set back."""
@@ -176,6 +212,7 @@ class Lane:
             jitter=jitter,
             give_up_after=self._give_up_after,
         )
+        self._left_something = any(one.state is not State.DELIVERED for one in settled)
         await self._record(settled)
         self._tell(batch, outcomes, settled)
         self._pace = next_pace(self._pace, said, limit=self._sender.batch_limit, jitter=jitter)

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import Mapping
 
+import anyio
 import msgspec
 import pytest
 
 from end_to_end.harness import log_kept
-from npsbridge.core.model import State
+from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
-from npsbridge.engine.dispatch import HELD_UP_PAUSE, Lane
+from npsbridge.engine.dispatch import FULL_DISK_PAUSE, HELD_UP_PAUSE, MOST_AHEAD, Lane
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, a_delivery, seams_of
 
 pytestmark = pytest.mark.looptime
@@ -239,3 +240,71 @@ async def test_every_attempt_is_a_figure() -> None:
         for result in ("retry", "delivered")
     }
     assert counted == {"retry": 3, "delivered": 3}
+
+
+# --- looking ahead ------------------------------------------------------------------------------------------------
+
+
+class StoreWithClaims(MemoryStore):
+    """Knows from where on it was claimed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claimed_after: list[int] = []
+
+    async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:
+        self.claimed_after.append(after)
+        return await super().claim(connection, now=now, limit=limit, after=after)
+
+
+def looking_ahead(*outcomes: Outcome, owed: int) -> tuple[Line, StoreWithClaims]:
+    """A lane for batches of two, and its store."""
+    made, store = Line(*outcomes, owed=0, batch_limit=2), StoreWithClaims()
+    store.owed = {number: a_delivery(number) for number in range(1, owed + 1)}
+    made.seams = seams_of(store)
+    made.lane = Lane(made.destination, made.seams, bell=made.bell, give_up_after=1e9)
+    return made, store
+
+
+async def test_the_next_batch_is_claimed_while_one_is_under_way_and_none_goes_twice() -> None:
+    made, store = looking_ahead(owed=5)
+    for _ in range(3):
+        await made.lane.step()
+    assert made.destination.batches == [[1, 2], [3, 4], [5]]
+    assert store.claimed_after == [0, 2, 4]
+
+
+async def test_i5_what_was_claimed_ahead_does_not_overtake_what_was_not_delivered() -> None:
+    made, store = looking_ahead(RetryLater(reason="this one", blame=Blame.DELIVERY), Delivered(), owed=4)
+    for _ in range(2):
+        await made.lane.step()
+    assert made.destination.batches == [[1, 2], [3, 4]]
+    assert store.claimed_after == [0, 2, 0]
+
+
+async def test_i5_nothing_is_claimed_ahead_while_something_before_it_waits_for_its_time() -> None:
+    made, store = looking_ahead(owed=5)
+    store.owed[1] = msgspec.structs.replace(store.owed[1], state=State.WAITING, next_attempt_at=NOW + 60_000)
+    await made.lane.step()
+    assert made.destination.batches == [[2, 3]]
+    assert store.claimed_after == [0]
+
+
+async def test_what_is_owed_anew_before_the_others_is_found_after_a_few_batches() -> None:
+    made, store = looking_ahead(owed=0)
+    store.owed = {number: a_delivery(number) for number in range(10, 10 + 4 * MOST_AHEAD)}
+    await made.lane.step()
+    store.owed = {1: a_delivery(1)} | store.owed
+    for _ in range(MOST_AHEAD):
+        await made.lane.step()
+    assert 1 in [number for batch in made.destination.batches for number in batch]
+
+
+async def test_a_full_disk_is_told_as_it_is() -> None:
+    made, store = looking_ahead(owed=4)
+    store.full = {"settle"}
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.lane.run)
+        await anyio.sleep(FULL_DISK_PAUSE * 3)
+        made.lane.stop()
+    assert made.destination.batches == [[1, 2]]
