@@ -1,7 +1,7 @@
 """One lane: claim, attempt, record, and rest as long as it takes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import anyio
 import msgspec
@@ -257,11 +257,17 @@ class StoreWithClaims(MemoryStore):
         return await super().claim(connection, now=now, limit=limit, after=after)
 
 
+class TakesASecond(ScriptedDestination):
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        await anyio.sleep(1)
+        return await super().deliver(batch)
+
+
 def looking_ahead(*outcomes: Outcome, owed: int) -> tuple[Line, StoreWithClaims]:
     """A lane for batches of two, and its store."""
     made, store = Line(*outcomes, owed=0, batch_limit=2), StoreWithClaims()
     store.owed = {number: a_delivery(number) for number in range(1, owed + 1)}
-    made.seams = seams_of(store)
+    made.seams, made.destination = seams_of(store), TakesASecond(*outcomes, batch_limit=2)
     made.lane = Lane(made.destination, made.seams, bell=made.bell, give_up_after=1e9)
     return made, store
 
