@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,15 @@ def program(name: str, *, package: str) -> str:
     if path is None:
         give_up(f"{name} is not installed: apt-get install {package}")
     return path
+
+
+def script(name: str, *, distribution: str, extra: str) -> str:
+    """The path of a program that a distribution of one of our extras brings, wherever that is installed."""
+    try:
+        found = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        give_up(f"{distribution} is not installed: pip install 'npsbridge[{extra}]'")
+    return next(str(file.locate()) for file in found if file.name == name)
 
 
 def validator(name: str) -> ModuleType:

@@ -1,12 +1,13 @@
 """The verbs by which npsbridge is set up where it is to run; those of every day are in `verbs`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from npsbridge import __version__
 from npsbridge.cli.completing import platforms
-from npsbridge.cli.options import EnvFile, Folder, Force, Json
+from npsbridge.cli.options import EnvFile, Folder, Force, Json, NoEnvFile
 
 app = typer.Typer()
 
@@ -62,6 +63,27 @@ def connect(
         sends_test=test,
     )
     raise typer.Exit(connect(env_file, wish, as_json=json))
+
+
+@app.command()
+def deploy(
+    folder: Folder,
+    env_file: NoEnvFile = None,  # noqa: ARG001 - every verb takes it
+    *,
+    store: Annotated[
+        Literal["sqlite", "postgres"], typer.Option(help="sqlite: one replica and its volume; postgres: several.")
+    ] = "sqlite",
+    image: Annotated[
+        str, typer.Option(help="Name of the container image.", metavar="NAME")
+    ] = f"npsbridge:{__version__}",
+    replicas: Annotated[int | None, typer.Option(help="How many, with postgres; 2 if left out.", min=1)] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Write a container file, Kubernetes manifests and the systemd unit."""
+    from npsbridge.cli.deploying import Wish, write_deployment
+
+    write_deployment(folder, Wish(store=store, image=image, replicas=replicas), force=force, as_json=json)
 
 
 @app.command()

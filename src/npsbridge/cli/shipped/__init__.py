@@ -1,7 +1,7 @@
 """Files that come with npsbridge, and that verbs write for the operator to use and change."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,8 +13,8 @@ def shipped(kind: str, name: str) -> str:
     return files(__name__).joinpath(kind, name).read_text(encoding="utf-8")
 
 
-def write_into(folder: Path, texts: Mapping[str, str], *, force: bool) -> None:
-    """Write files into a folder, which is made; each is there whole or not at all.
+def write_into(folder: Path, texts: Mapping[str, str], *, force: bool, private: Collection[str] = frozenset()) -> None:
+    """Write files into a folder, which is made; each is there whole or not at all, the private ones for nobody else.
 
     Raises:
         UsageError: some are there already; nothing was written.
@@ -27,5 +27,7 @@ def write_into(folder: Path, texts: Mapping[str, str], *, force: bool) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f".{path.name}.new")
+        new.unlink(missing_ok=True)
+        new.touch(0o600 if name in private else 0o666)
         new.write_text(text, encoding="utf-8")
         new.replace(path)
