@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -131,6 +132,21 @@ def test_every_command_in_the_text_exists_with_its_options() -> None:
 @pytest.mark.parametrize("verb", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]
 def test_every_verb_stands_in_the_text(verb: str) -> None:
     assert f"npsbridge {verb}" in README or f"`{verb} " in README
+
+
+def verbs(found: Any, *path: str) -> Iterator[tuple[str, str]]:
+    """Every verb, such as `outbox list`, and what its help begins with."""
+    if not hasattr(found, "commands"):
+        yield " ".join(path), " ".join((found.help or "").partition("\n\n")[0].split())
+        return
+    for name, inner in found.commands.items():
+        yield from verbs(inner, *path, name)
+
+
+def test_the_table_of_all_commands_has_each_verb_in_the_words_of_its_help() -> None:
+    table = README.partition("<!-- commands -->")[2].partition("<!-- /commands -->")[0]
+    rows = re.findall(r"^\| `([a-z ]+)` \| (.+) \|$", table, re.MULTILINE)
+    assert rows == list(verbs(typer.main.get_command(app)))
 
 
 # --- what a call does -------------------------------------------------------------------------------------------
