@@ -91,7 +91,7 @@ REASONS: Final[Mapping[str, str]] = {}
 
 
 @cache
-def tests_by_id() -> dict[str, set[Path]]:
+def files_by_id() -> dict[str, set[Path]]:
     """The files that have a test about each id."""
     found: dict[str, set[Path]] = defaultdict(set)
     for path in sorted(HERE.rglob("*.py")):
@@ -115,7 +115,7 @@ def _functions(path: Path) -> Iterator[str]:
 
 def table() -> str:
     """All ids with their tests."""
-    found = tests_by_id()
+    found = files_by_id()
     lines = [f"| {one} | {meaning} | {_cell(one, found)} |" for one, meaning in MEANINGS.items()]
     return "\n".join(["| id | about | tests |", "|---|---|---|", *lines, ""])
 

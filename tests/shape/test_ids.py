@@ -2,7 +2,7 @@
 
 import re
 
-from proof.ids import BEGINS, ENDS, MEANINGS, README, REASONS, ids_in, tests_by_id, written
+from proof.ids import BEGINS, ENDS, MEANINGS, README, REASONS, files_by_id, ids_in, written
 
 FIRST_TO_LAST = [*(f"I{n}" for n in range(1, 22)), *(f"F{n}" for n in range(1, 47))]
 
@@ -12,16 +12,16 @@ def test_every_id_of_the_list_is_in_the_table() -> None:
 
 
 def test_every_id_has_a_test_or_a_reason() -> None:
-    assert [one for one in FIRST_TO_LAST if one not in tests_by_id() and one not in REASONS] == []
+    assert [one for one in FIRST_TO_LAST if one not in files_by_id() and one not in REASONS] == []
 
 
 def test_no_reason_is_outlived_by_a_test() -> None:
-    assert sorted(REASONS.keys() & tests_by_id().keys()) == []
+    assert sorted(REASONS.keys() & files_by_id().keys()) == []
     assert REASONS.keys() <= MEANINGS.keys()
 
 
 def test_no_test_is_about_an_id_that_does_not_exist() -> None:
-    assert {one: sorted(map(str, paths)) for one, paths in tests_by_id().items() if one not in MEANINGS} == {}
+    assert {one: sorted(map(str, paths)) for one, paths in files_by_id().items() if one not in MEANINGS} == {}
 
 
 def test_the_table_in_the_readme_is_up_to_date() -> None:
@@ -39,6 +39,6 @@ def test_every_file_in_the_table_is_there() -> None:
     text = README.read_text(encoding="utf-8")
     part = text[text.index(BEGINS) : text.index(ENDS)]
     for folder, names in re.findall(r"`([^`]+)`: ([\w, ]+)", part):
-        for name in names.split(", "):
+        for name in names.strip().split(", "):
             files = {(README.parent / folder / f"{begin}{name}.py") for begin in ("test_", "")}
             assert any(file.is_file() for file in files), f"{folder}/{name}"
