@@ -5,6 +5,7 @@ is written before the vendor has said yes.
 """
 
 import asyncio
+import itertools
 import os
 import secrets
 import sys
@@ -91,23 +92,29 @@ class _Walk:
         self._out = console()
 
     def go(self) -> int:
-        fields = fields_of(self._platform)
-        new = self._collected(fields)
-        for tries_left in reversed(range(_TRIES)):
-            settings = self._settings(new)
-            if self._is_good(settings):
-                break
-            if not can_ask() or not tries_left:
-                return VendorError.exit_code
-            new |= self._named(ask([one for one in fields if not one.is_optional]))
-        else:
-            return VendorError.exit_code
-        self._keep(new)
-        self._tell_what_to_click(settings)
-        is_seen = self._try_out(settings)
+        """From the first question to the last test; returns the exit code."""
+        settings = self._proved()
+        is_seen = False
+        if settings is not None:
+            self._tell_what_to_click(settings)
+            is_seen = self._try_out(settings)
         if self._as_json:
             print_json(self._told)
         return 0 if is_seen else VendorError.exit_code
+
+    def _proved(self) -> Settings | None:
+        """The settings that the vendor has said yes to, which are kept now; None when it says no, and nothing is."""
+        fields = fields_of(self._platform)
+        new = self._collected(fields)
+        for tries in itertools.count(1):
+            settings = self._settings(new)
+            if self._is_good(settings):
+                self._keep(new)
+                return settings
+            if tries == _TRIES or not can_ask():
+                break
+            new |= self._named(ask([one for one in fields if not one.is_optional]))
+        return None
 
     # --- collecting -------------------------------------------------------------------------------------------------
 
@@ -174,10 +181,7 @@ class _Walk:
         marks = {True: "ok", False: "wrong", None: "unknown"}
         for one in findings:
             self._say(f"{marks[one.is_good]:8}{one.text}")
-        is_good = all(one.is_good is not False for one in findings)
-        if not is_good and self._as_json and not can_ask():
-            print_json(self._told)
-        return is_good
+        return all(one.is_good is not False for one in findings)
 
     # --- keeping ----------------------------------------------------------------------------------------------------
 

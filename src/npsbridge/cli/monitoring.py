@@ -10,6 +10,8 @@ from npsbridge.cli.show import console, print_json, readable
 DASHBOARD: Final = "npsbridge-dashboard.json"
 ALERTS: Final = "npsbridge-alerts.yml"
 
+_AUTHORIZED: Final = ("    authorization:", "      credentials_file: FILE    # what NPSBRIDGE_ADMIN__TOKEN says")
+
 
 def write_monitoring(env_file: Path | None, folder: Path, *, force: bool, as_json: bool) -> None:
     """Write the files and say what to do with them.
@@ -29,6 +31,7 @@ def write_monitoring(env_file: Path | None, folder: Path, *, force: bool, as_jso
         "",
         "scrape_configs:",
         "  - job_name: npsbridge",
+        *(_AUTHORIZED if settings.admin.is_protected else ()),
         "    static_configs:",
         f'      - targets: ["{settings.admin_listen}"]',
     ):

@@ -33,6 +33,16 @@ def test_both_files_are_written_and_what_to_do_with_them_is_said(npsbridge: Comm
     assert '      - targets: ["127.0.0.1:8081"]\n' in done.out
 
 
+def test_where_a_token_is_asked_for_prometheus_is_told_to_show_it(
+    npsbridge: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NPSBRIDGE_ADMIN__TOKEN", "a-long-random-token")
+    shown = npsbridge("monitoring", "here").out
+    scrape = yaml.safe_load(shown[shown.index("scrape_configs:") :])
+    assert scrape["scrape_configs"][0]["authorization"] == {"credentials_file": "FILE"}
+    assert "a-long-random-token" not in shown
+
+
 def test_as_json_it_says_where_they_are(npsbridge: Command, tmp_path: Path) -> None:
     done = npsbridge("monitoring", "here", "--json")
     assert json.loads(done.out) == [str(tmp_path / "here" / name) for name in (DASHBOARD, ALERTS)]
