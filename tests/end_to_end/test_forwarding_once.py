@@ -316,6 +316,15 @@ async def test_on_unknown_decides_where_the_vendor_is_not_to_be_asked(
         assert (sent(line, name), request.state) == (surveys, state)
 
 
+async def test_verify_holds_what_no_vendor_can_be_asked_about(tmp_path: Path) -> None:
+    async with outbound(tmp_path, SATISMETER__ON_UNKNOWN="verify") as line, line.daemon() as app:
+        await known(line, app)
+        line.satismeter.faults.add(ResetAfterReading(effect=True), method="POST")
+        await trigger(line, app, "satismeter")
+        request = await settled(app, "satismeter")
+        assert (sent(line, "satismeter"), request.state) == (1, State.HELD)
+
+
 async def test_what_is_held_holds_up_nobody_else(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
         await known(line, app)

@@ -170,7 +170,7 @@ async def test_i8_what_is_held_is_not_sent_by_any_later_life_nor_by_the_call_com
         for _ in range(3):
             await live_on(line, daemon, call)
         assert surveys(line.delighted) == {}
-        assert [row["message_id"] for row in held(line)] == ["step-10:survey"]
+        assert [row["message_id"] for row in held(line)] == ["step-10"]
 
 
 async def test_i5_what_a_person_does_after_a_held_survey_goes_out_without_it(tmp_path: Path) -> None:

@@ -45,4 +45,5 @@ def _fault(connection: Connection, field: str, *, was: str) -> Fault:
         f"or, to start afresh, configure another connection under a name of its own "
         f"(NPSBRIDGE_CONNECTIONS__<NAME>__PLATFORM={connection.platform})"
     )
-    return Fault(setting=connection.prefix + field.upper(), problem=problem, example=was)
+    setting = connection.prefix + field.upper()
+    return Fault(setting=setting, problem=problem, example=f"{setting}={was}")

@@ -8,6 +8,7 @@ import orjson
 from npsbridge.cli.opening import with_store
 from npsbridge.cli.show import console, details, listing, print_json, readable
 from npsbridge.clock import Clock
+from npsbridge.core.forward import call_id
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.records import AwaitedCall
 from npsbridge.core.storage import Store
@@ -61,14 +62,14 @@ def show_delivery(env_file: Path | None, number: int, *, as_json: bool) -> None:
 
 
 def as_document(delivery: Delivery) -> dict[str, Any]:
-    """A delivery as contract §7 lists it."""
+    """A delivery as contract §7 lists it; its `message_id` is the one that the sender of the call knows."""
     due = delivery.next_attempt_at
     return {
         "id": delivery.id,
         "connection": delivery.connection,
         "kind": delivery.kind,
         "state": delivery.state.value,
-        "message_id": delivery.message_id,
+        "message_id": call_id(delivery.message_id, delivery.kind),
         "attempts": delivery.attempts,
         "reason": delivery.reason,
         "next_attempt_at": None if due is None else iso_utc(Clock.at(due)),

@@ -172,7 +172,7 @@ def _instant(value: str | None, pointer: str, date_format: str | None) -> dateti
         except (ValueError, OverflowError) as error:
             raise BadRecord(pointer, f"is not written as {date_format}") from error
     try:
-        return reading.instant(float(value) if re.fullmatch(r"\d{9,13}(\.\d+)?", value) else value, pointer)
+        return reading.instant(value, pointer)
     except BadRecord as error:
         raise BadRecord(pointer, "is no ISO 8601 time; say how it is written with --date-format") from error
 

@@ -158,9 +158,19 @@ def _decoded(raw: bytes, kind: type[T]) -> T:
 
 
 def _text(raw: bytes) -> bytes:
+    if not raw.isascii():
+        _check_utf8(raw)
     if len(raw) > _SMALL and raw.count(b",") > len(raw) // _BYTES_PER_COMMA:
         raise BadRecord("/batch", "is divided too finely to be calls")
     return raw.removeprefix(_BOM).strip()
+
+
+def _check_utf8(raw: bytes) -> None:
+    """JSON is UTF-8, and calls are looked into only after they were answered."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise BadRecord("", f"is not UTF-8 (byte {error.start})") from error
 
 
 def _envelope(calls: list[Raw], source: CallSource, type_in_path: str | None) -> Envelope:

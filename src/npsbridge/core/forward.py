@@ -62,6 +62,12 @@ def forward_id(call: Call, kind: str) -> str:
     return f"{hashlib.sha256(well_formed(call.message_id).encode()).hexdigest()}:{kind}"
 
 
+def call_id(message_id: str, kind: str) -> str:
+    """The messageId of the call that a delivery comes of: `forward_id` taken back; of a sink's delivery its own."""
+    call, kind_marked, _ = message_id.rpartition(f":{kind}")
+    return call if kind_marked else message_id
+
+
 def came_back(person: Person) -> dict[str, str]:
     """The property by which an answer finds its way home (contract §5).
 

@@ -20,6 +20,8 @@ _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]%b\\u[dD][c-fC-F]%b|u[dD][89a-fA-F]%b
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]" + _HEX)
 _PAIR_LENGTH = 12
 _AT = re.compile(r" - at `\$([^`]*)`$")
+_EPOCH = re.compile(r"[0-9]{9,13}(?:\.[0-9]+)?")
+_ZONE_NAME = re.compile(r"\s*(?:UTC|GMT)$")
 _MILLISECONDS_FROM = 100_000_000_000
 """Seconds beyond the year 5138, milliseconds from 1973 on: an epoch from here on is in milliseconds."""
 
@@ -57,12 +59,17 @@ def digest(raw: bytes) -> str:
 def instant(value: object, pointer: str) -> datetime:
     """An instant in UTC from epoch seconds, epoch milliseconds, or ISO 8601 (without a zone: UTC).
 
+    An epoch may be written as text, and the zone by its name, as Ruby does (`2023-11-14 22:13:20 UTC`).
+
     Raises:
         BadRecord: it is none of these, or lies outside the years 1 to 9999.
     """
     try:
         if isinstance(value, str):
-            parsed = datetime.fromisoformat(value.strip())
+            written = value.strip()
+            if _EPOCH.fullmatch(written):
+                return instant(float(written), pointer)
+            parsed = datetime.fromisoformat(_ZONE_NAME.sub("Z", written))
             return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)

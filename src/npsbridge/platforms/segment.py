@@ -46,7 +46,9 @@ class SegmentSettings(PlatformSettings):
     write_key: SecretStr | None = Field(None, description="Write key of the source that survey answers are sent to.")
     base_url: str = Field(US, description="Where the tracking API is, without /v1; any endpoint that speaks it.")
     region: Literal["us", "eu"] = Field("us", description="us or eu: which of Segment's own endpoints.")
-    integrations: dict[str, Any] | None = Field(None, description="JSON object copied to every emitted call.")
+    integrations: dict[str, Any] | None = Field(
+        None, description="JSON object copied to every emitted call.", examples=['{"All":true}']
+    )
     rate_limit: float = Field(1000.0, ge=0, description="Events a second; 0 for no limit.")
 
     @field_validator("base_url")

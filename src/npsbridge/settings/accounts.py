@@ -78,7 +78,8 @@ def _section(account: str, texts: Mapping[str, str], platforms: Platforms) -> Se
     if platform not in platforms:
         meant = nearest(platform, platforms)
         hint = f"; did you mean {meant}?" if meant else ""
-        return Fault(setting=setting, problem=f"is no platform; there are {', '.join(sorted(platforms))}{hint}")
+        problem = f"is no platform; there are {', '.join(sorted(platforms))}{hint}"
+        return Fault(setting=setting, problem=problem, example=f"{setting}={meant or 'delighted'}")
     return account_section(account, platform, platforms[platform])
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from npsbridge.errors import ConfigurationError, Fault
 from npsbridge.settings.accounts import declare_accounts
-from npsbridge.settings.documentation import is_secret
+from npsbridge.settings.documentation import example_of, is_secret
 from npsbridge.settings.model import PREFIX, Admin, Connection, GeneralSettings, Ingest, Settings
 from npsbridge.settings.platform import PlatformSettings, SettingsGroup
 from npsbridge.settings.sections import (
@@ -18,6 +18,7 @@ from npsbridge.settings.sections import (
     Section,
     explain_unknown,
     full_name,
+    meant_by,
     names_of,
     own_sections,
 )
@@ -48,7 +49,7 @@ def load(platforms: Platforms, *, env_file: Path | None = None, environ: Mapping
     sections = [section for section in own if not section.platform or _is_mentioned(section, texts)]
     checked = [check(section, texts) for section in (*sections, *accounts.sections)]
     known = names_of(own) | accounts.names
-    faults += [*accounts.faults, *_unknown(variables, known, platforms)]
+    faults += [*accounts.faults, *_unknown(variables, (*own, *accounts.sections), known, platforms)]
     faults += _with_origins((fault for part in checked for fault in part.faults), variables)
     if not any(reading.faults for reading in readings):
         # What seems to be absent may stand in the source that could not be read.
@@ -119,11 +120,21 @@ def _is_mentioned(section: Section, texts: Mapping[str, str]) -> bool:
 # --- faults and warnings ----------------------------------------------------------------------------------------
 
 
-def _unknown(variables: Mapping[str, Variable], known: set[str], platforms: Platforms) -> Iterator[Fault]:
+def _unknown(
+    variables: Mapping[str, Variable], sections: Sequence[Section], known: set[str], platforms: Platforms
+) -> Iterator[Fault]:
     for variable in variables.values():
         if variable.name not in known:
             problem = explain_unknown(variable.name, known, platforms) + variable.origin
-            yield Fault(setting=variable.spelled, problem=problem)
+            example = _example(meant_by(variable.name, known) or "listen", sections)
+            yield Fault(setting=variable.spelled, problem=problem, example=example)
+
+
+def _example(name: str, sections: Sequence[Section]) -> str:
+    """A line for a setting that exists."""
+    found = (section for section in sections if name in section.names())
+    value = next((example_of(section.model, name.removeprefix(section.prefix)) for section in found), None)
+    return f"{full_name(name)}={value or '...'}"
 
 
 def _with_origins(faults: Iterable[Fault], variables: Mapping[str, Variable]) -> Iterator[Fault]:

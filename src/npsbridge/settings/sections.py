@@ -110,12 +110,16 @@ def _squeezed(name: str) -> str:
     return re.sub(r"[_.-]+", "_", name)
 
 
+def meant_by(name: str, known: Collection[str]) -> str | None:
+    """The known name that somebody who wrote this one probably meant; a field may lack its group."""
+    return nearest(name, known) or next((other for other in sorted(known) if other.endswith(f"__{name}")), None)
+
+
 def explain_unknown(name: str, known: Collection[str], platforms: Platforms) -> str:
     """What to say of a name that no setting has."""
     if _SERVICE_LINK.fullmatch(name):
         return "is unknown; Kubernetes sets it for a Service named npsbridge: enableServiceLinks: false ends that"
-    meant = nearest(name, known) or next((other for other in sorted(known) if other.endswith(f"__{name}")), None)
-    if meant:
+    if meant := meant_by(name, known):
         return f"is unknown; did you mean {full_name(meant)}?"
     head, nested, _ = name.partition("__")
     heads = sorted({*GROUPS, *platforms, ACCOUNTS})

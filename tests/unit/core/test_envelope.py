@@ -103,6 +103,8 @@ def test_f37_lone_surrogates_become_replacement_characters() -> None:
         (b'{"batch":{}}', "/batch"),
         (b'{"batch":null}', "/batch"),
         ('{"batch":[]}'.encode("utf-16"), ""),
+        (b'{"batch":[{"userId":"\xff"}]}', ""),
+        (b'{"userId":"\xc3"}', ""),
         (b'{"batch":' + b"[" * 5000 + b"]" * 5000 + b"}", ""),
     ],
 )

@@ -11,6 +11,7 @@ from npsbridge.core.calls import Call, CallType
 from npsbridge.core.forward import (
     IDENTIFY,
     SURVEY,
+    call_id,
     came_back,
     forward_id,
     is_sampled,
@@ -112,6 +113,17 @@ def test_a_destination_that_is_not_switched_off_is_told(integrations: dict[str, 
 
 def test_a_delivery_has_the_message_id_of_its_call() -> None:
     assert forward_id(call(), SURVEY) == "m-1:survey"
+
+
+@pytest.mark.parametrize("kind", [SURVEY, "identify"])
+@pytest.mark.parametrize("message_id", ["m-1", "a:survey:b", ""])
+def test_the_message_id_of_a_call_can_be_read_off_its_deliveries(kind: str, message_id: str) -> None:
+    assert call_id(forward_id(call(message_id=message_id), kind), kind) == message_id
+    assert call_id(forward_id(call(message_id=message_id), f"{SURVEY}:66c1"), SURVEY) == message_id
+
+
+def test_a_message_id_of_a_sinks_delivery_is_its_own() -> None:
+    assert call_id("nps-0123", "submit") == "nps-0123"
 
 
 def test_a_message_id_of_any_length_has_one_that_fits() -> None:

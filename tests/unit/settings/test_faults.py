@@ -73,6 +73,13 @@ def test_a_bad_value_is_shown_how_a_good_one_looks(faults: Faults) -> None:
     )
 
 
+@pytest.mark.parametrize("platform", ["qualtrics", "deligted"])
+def test_every_fault_shows_how_a_good_line_looks(faults: Faults, platform: str) -> None:
+    found = faults(CONNECTIONS__EU__PLATFORM=platform, XYZZY="1", LISTN="", LISTEN="8080", DELIGHTED__SURVEYS="[")
+    assert len(found) >= 5
+    assert not [fault for fault in found if not str(fault.example).startswith("NPSBRIDGE_")]
+
+
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
@@ -87,7 +94,8 @@ def test_a_bad_value_is_shown_how_a_good_one_looks(faults: Faults) -> None:
 )
 def test_f42_an_unknown_name_is_refused_with_the_nearest_known_one(faults: Faults, wrong: str, right: str) -> None:
     (fault,) = faults(**{wrong: "something"})
-    assert fault == Fault(setting=f"NPSBRIDGE_{wrong}", problem=f"is unknown; did you mean NPSBRIDGE_{right}?")
+    assert (fault.setting, fault.problem) == (f"NPSBRIDGE_{wrong}", f"is unknown; did you mean NPSBRIDGE_{right}?")
+    assert str(fault.example).startswith(f"NPSBRIDGE_{right}=")
 
 
 def test_an_unknown_name_is_a_fault_even_when_it_is_empty(faults: Faults) -> None:
@@ -98,6 +106,7 @@ def test_an_unknown_field_of_a_further_account_is_refused_too(faults: Faults) ->
     account = {"CONNECTIONS__EU__PLATFORM": "delighted", "CONNECTIONS__EU__API_KEY": "key-of-eu"}
     (fault,) = faults(**account, CONNECTIONS__EU__SURVEY="[]")
     assert fault.problem == "is unknown; did you mean NPSBRIDGE_CONNECTIONS__EU__SURVEYS?"
+    assert fault.example == 'NPSBRIDGE_CONNECTIONS__EU__SURVEYS={"Order Completed":{}}'
 
 
 def test_a_platform_that_does_not_exist_is_not_taken_for_another(faults: Faults) -> None:
@@ -109,6 +118,7 @@ def test_a_platform_that_does_not_exist_is_not_taken_for_another(faults: Faults)
 def test_a_name_like_nothing_is_refused_without_a_guess(faults: Faults) -> None:
     (fault,) = faults(XYZZY="1")
     assert fault.problem == "is unknown, and like no setting there is"
+    assert fault.example == "NPSBRIDGE_LISTEN=127.0.0.1:8080"
 
 
 def test_what_kubernetes_sets_for_a_service_of_our_name_is_explained(faults: Faults) -> None:

@@ -4,6 +4,7 @@ Facts from Delighted's API page "Sending to people". Must not know how requests 
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -47,7 +48,7 @@ def survey_body(contact: Mapping[str, str], call: Call, person: Person, rule: Su
     Properties belong to a survey request, not to a person, so the traits are said again ("Sending to people").
     """
     properties = as_properties(_further(person.traits), call.properties, came_back(person))
-    said = {"send": True, "channel": rule.channel, "delay": rule.delay, "properties": properties}
+    said = {"send": True, "channel": rule.channel, "delay": math.ceil(rule.delay), "properties": properties}
     return encoded({**contact, "name": _name(person.traits), **said})
 
 

@@ -5,14 +5,14 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from npsbridge.settings import SurveySettings
+from npsbridge.settings import Duration, SurveySettings
 
 
 class SurveyRule(BaseModel, extra="forbid", frozen=True):
     """How one event triggers a survey."""
 
     sample_rate: float = Field(1.0, ge=0, le=1)
-    delay: int = Field(0, ge=0)
+    delay: Duration = 0.0
     channel: Literal["email", "sms"] = "email"
 
 
@@ -29,6 +29,7 @@ class DelightedSettings(SurveySettings):
     surveys: dict[str, SurveyRule] = Field(
         default_factory=dict,
         description='JSON: event name to {"sample_rate":1.0,"delay":0,"channel":"email"}; a list of names takes these.',
+        examples=['{"Order Completed":{"sample_rate":0.5,"delay":"2d"}}'],
     )
     on_unknown: Literal["verify", "hold", "resend", "drop"] = Field(
         "verify",

@@ -47,9 +47,10 @@ class SatisMeterSettings(TokenHookSettings):
         description="Requests a minute to this account; 0 for no limit. SatisMeter publishes none.",
         examples=["60"],
     )
-    on_unknown: Literal["hold", "resend", "drop"] = Field(
+    on_unknown: Literal["verify", "hold", "resend", "drop"] = Field(
         "hold",
-        description="An event whose fate is unknown: hold, resend or drop; SatisMeter cannot be asked.",
+        description="An event whose fate is unknown: hold, resend or drop; SatisMeter cannot be asked, so verify holds "
+        "it too.",
         examples=["hold"],
     )
 

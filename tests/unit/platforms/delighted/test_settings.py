@@ -24,8 +24,21 @@ def test_an_event_may_have_rules_of_its_own() -> None:
     assert rules["Signed Up"] == SurveyRule(sample_rate=0.5, delay=60, channel="sms")
 
 
+@pytest.mark.parametrize(("written", "seconds"), [(90, 90), ("90", 90), ("90s", 90), ("15m", 900), ("2d", 172_800)])
+def test_a_delay_is_written_like_any_duration(written: object, seconds: int) -> None:
+    assert settings(surveys={"Signed Up": {"delay": written}}).surveys["Signed Up"].delay == seconds
+
+
 @pytest.mark.parametrize(
-    "rule", [{"sample_rate": 1.1}, {"sample_rate": -0.1}, {"delay": -1}, {"channel": "pigeon"}, {"sample_rat": 1}]
+    "rule",
+    [
+        {"sample_rate": 1.1},
+        {"sample_rate": -0.1},
+        {"delay": -1},
+        {"delay": "soon"},
+        {"channel": "pigeon"},
+        {"sample_rat": 1},
+    ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
