@@ -28,7 +28,7 @@ class Metrics:
         )
         self.deliveries = Counter(
             "npsbridge_deliveries",
-            "Attempts to deliver, by connection and result.",
+            "Attempts to deliver, by connection and result; also what is filtered or expired without one.",
             ["connection", "result"],
             registry=self.registry,
         )

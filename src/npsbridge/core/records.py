@@ -215,8 +215,8 @@ class Backlog(Record, frozen=True, kw_only=True):
     """When the first of them was received."""
     settling: int = 0
     """Responses that are held back for a comment to come."""
-    awaited: int = 0
-    """Calls that wait for their person to be identified."""
+    awaited: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """By connection: calls that wait for their person to be identified."""
     oldest_held: Mapping[str, int] = msgspec.field(default_factory=dict)
     """By connection: when the oldest delivery was accepted that a person has to decide about."""
 

@@ -113,12 +113,20 @@ class Router:
         if connection != INGEST:
             emitted = sum(routing.fanned_out for routing in routings)
             self._seams.metrics.responses_emitted.labels(connection).inc(emitted)
+        self._count_settled(routings)
         _tell_shelved(connection, routings)
         if hears("DEBUG"):
             _tell_planned(routings)
         for name in {delivery.connection for routing in routings for delivery in routing.deliveries}:
             if bell := self._bells.get(name):
                 bell.ring()
+
+    def _count_settled(self, routings: Sequence[Routing]) -> None:
+        """Deliveries that no lane will attempt, because they ended when they were decided."""
+        for delivery in (one for routing in routings for one in routing.deliveries):
+            if delivery.filtered_because or delivery.expired_because:
+                result = "filtered" if delivery.filtered_because else "expired"
+                self._seams.metrics.deliveries.labels(delivery.connection, result).inc()
 
     async def _until_next(self) -> float:
         coming = (await self._store.next_settle(), await self._store.next_expiry())

@@ -4,7 +4,8 @@ import hashlib
 from typing import Final
 
 from npsbridge.core.identity import delivery_person
-from npsbridge.core.model import Identity
+from npsbridge.core.keys import normalised_email
+from npsbridge.core.model import Identity, Respondent
 from npsbridge.core.people import IdKind, Person, PersonId
 
 _BYTES: Final = 16
@@ -25,6 +26,16 @@ def surveyed_by(person: Person) -> list[PersonId]:
     """The ids that a suppression of a person may stand under."""
     mailbox = [PersonId(IdKind.EMAIL, person.email)] if person.email else []
     return [*(PersonId(IdKind.USER, user_id) for user_id in person.user_ids), *mailbox]
+
+
+def ids_of_respondent(person: Respondent) -> list[PersonId]:
+    """What an answer itself says of who gave it."""
+    said = {
+        IdKind.EMAIL: normalised_email(person.email),
+        IdKind.USER: person.user_id,
+        IdKind.ANONYMOUS: person.anonymous_id,
+    }
+    return [PersonId(kind, value) for kind, value in said.items() if value]
 
 
 def inbound_key(one: PersonId) -> str:

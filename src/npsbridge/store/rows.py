@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from npsbridge.core.keys import normalised_email
-from npsbridge.core.model import Delivery, Identity, Kind, PlannedDelivery, Response, State
+from npsbridge.core.model import Delivery, Identity, Kind, PlannedDelivery, Respondent, Response, State
 from npsbridge.core.records import (
     Arrival,
     Health,
@@ -69,6 +69,11 @@ def response_row(remembered: RememberedResponse, journal_id: int | None) -> Row:
         found.campaign,
         found.has_comment,
     )
+
+
+def respondent(content: bytes) -> Respondent:
+    """Who gave the response that is kept as this content."""
+    return _response.decode(content).person
 
 
 def remembered_response(row: Row) -> RememberedResponse:

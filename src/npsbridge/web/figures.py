@@ -26,7 +26,7 @@ async def figures(seams: Seams, sinks: Sequence[str], windows: Mapping[str, Rate
     registry, store, now = CollectorRegistry(), seams.store, seams.clock.now_ms()
     backlog = await store.backlog()
     _show_ledger(registry, await store.ledger())
-    _show_depths(registry, await store.depths(), sinks)
+    _show_depths(registry, await store.depths(), backlog.awaited, sinks)
     _show_ages(registry, await store.oldest_owed(), sinks, now=now)
     _show_backlog(registry, backlog, now=now)
     _show_held(registry, backlog.oldest_held, sinks, now=now)
@@ -44,12 +44,19 @@ def _show_ledger(registry: CollectorRegistry, ledger: Ledger) -> None:
         gauge.labels(entry).set(getattr(ledger, entry))
 
 
-def _show_depths(registry: CollectorRegistry, depths: Mapping[tuple[str, State], int], sinks: Sequence[str]) -> None:
+def _show_depths(
+    registry: CollectorRegistry,
+    depths: Mapping[tuple[str, State], int],
+    awaited: Mapping[str, int],
+    sinks: Sequence[str],
+) -> None:
+    """A call that waits for its person is as good as a delivery that waits."""
     text = "Deliveries by connection and state."
     gauge = Gauge("npsbridge_deliveries", text, ["connection", "state"], registry=registry)
-    for connection in sorted({*sinks, *(name for name, _ in depths)}):
+    for connection in sorted({*sinks, *awaited, *(name for name, _ in depths)}):
         for state in SHOWN:
-            gauge.labels(connection, state.value).set(depths.get((connection, state), 0))
+            waiting = awaited.get(connection, 0) if state is State.WAITING else 0
+            gauge.labels(connection, state.value).set(depths.get((connection, state), 0) + waiting)
 
 
 def _show_ages(registry: CollectorRegistry, oldest: Mapping[str, int], sinks: Sequence[str], *, now: int) -> None:
@@ -78,7 +85,7 @@ def _show_backlog(registry: CollectorRegistry, backlog: Backlog, *, now: int) ->
     text = "How long the oldest record in the journal has waited to be decided; 0 when none does."
     show("oldest_unrouted_age_seconds", text, _age(backlog.oldest_unrouted, now))
     show("settling_responses", "Responses held back by EVENTS__SETTLE for a comment to come.", backlog.settling)
-    show("awaited_calls", "Calls that wait for their person to be identified.", backlog.awaited)
+    show("awaited_calls", "Calls that wait for their person to be identified.", sum(backlog.awaited.values()))
 
 
 def _show_board(registry: CollectorRegistry, lines: Sequence[Line]) -> None:

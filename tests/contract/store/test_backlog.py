@@ -20,8 +20,8 @@ async def test_what_is_not_routed_counts_by_record_and_has_the_age_of_its_first_
 
 async def test_held_back_answers_and_calls_that_wait_are_counted(store: Store) -> None:
     await route(store, responses=(held_back(),), settling=1)
-    await route(store, awaited=(waiting("m1"), waiting("m2")), fanned_out=1)
-    assert await store.backlog() == Backlog(settling=1, awaited=2)
+    await route(store, awaited=(waiting("m1"), waiting("m2"), waiting("m1", connection="promoter")), fanned_out=1)
+    assert await store.backlog() == Backlog(settling=1, awaited={waiting().connection: 2, "promoter": 1})
 
 
 async def test_the_oldest_delivery_in_doubt_is_told_by_connection(store: Store, wall: Wall) -> None:

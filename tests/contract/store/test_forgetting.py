@@ -152,6 +152,14 @@ async def test_i20_what_was_learned_and_noted_under_their_ids_goes(store: Store)
     assert [one.hint for one in await store.hints("retently", 10)] == [BOB]
 
 
+async def test_i20_what_only_their_answers_said_of_them_goes_too(store: Store) -> None:
+    keys = [f"email:{ANN}", "user:u1", f"email:{BOB}"]
+    theirs = (answer("1", email=ANN, user_id="u1"), answer("2", email=BOB, user_id="u1"), answer("3", email=BOB))
+    await route(store, count=3, responses=theirs, newest=dict.fromkeys(keys, 5), filtered=3)
+    await store.forget(user("u1"))
+    assert set((await store.recall("delighted", responses=[], people=keys, emails=[])).newest) == {f"email:{BOB}"}
+
+
 async def test_i20_deliveries_go_and_those_that_were_owed_or_held_count_as_erased(store: Store) -> None:
     person = await tell(store, identify("u1", email=ANN), message="m1")
     assert person is not None

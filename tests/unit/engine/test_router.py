@@ -3,10 +3,11 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from end_to_end.harness import log_kept
-from npsbridge.core.model import Respondent, Response
+from npsbridge.core.model import Emission, PlannedDelivery, Respondent, Response
 from npsbridge.core.records import JournalEntry, Origin, RememberedResponse
 from npsbridge.core.route import Rules
 from npsbridge.engine.bell import Bell
@@ -51,14 +52,14 @@ def an_entry(number: int, *records: int, connection: str = "shop", count: int | 
 class Desktop:
     """A router over a store in lists."""
 
-    def __init__(self, *entries: JournalEntry, settle_ms: int = 0) -> None:
+    def __init__(self, *entries: JournalEntry, settle_ms: int = 0, sink: ScriptedDestination | None = None) -> None:
         self.store = MemoryStore()
         self.store.entries = list(entries)
         self.bell, self.lane = Bell(), Bell()
         self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + asyncio.get_running_loop().time())
         desk = Desk(
             parsers={"shop": parse, "other": parse},
-            sinks=[ScriptedDestination()],
+            sinks=[sink or ScriptedDestination()],
             rules=Rules(settle_ms=settle_ms),
             calls=CallRouter((), self.seams, max_age=0.0),
         )
@@ -106,6 +107,22 @@ async def test_what_was_emitted_is_a_figure() -> None:
     await made.router.step()
     sample = made.seams.metrics.registry.get_sample_value
     assert sample("npsbridge_responses_emitted_total", {"connection": "shop"}) == 2
+
+
+class Picky(ScriptedDestination):
+    """Takes nobody."""
+
+    def plan(self, emission: Emission) -> list[PlannedDelivery]:
+        return [msgspec.structs.replace(one, filtered_because="has no userId") for one in super().plan(emission)]
+
+
+async def test_what_no_lane_will_attempt_is_counted_when_it_is_decided() -> None:
+    made = Desktop(an_entry(1, 10), sink=Picky())
+    await made.router.step()
+    sample = made.seams.metrics.registry.get_sample_value
+    planned = len(made.message_ids)
+    assert planned > 0
+    assert sample("npsbridge_deliveries_total", {"connection": "sink", "result": "filtered"}) == planned
 
 
 async def test_held_back_responses_are_released_when_their_time_has_come() -> None:

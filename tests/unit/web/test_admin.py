@@ -56,7 +56,7 @@ class ShownStore:
         if self.error:
             raise self.error
         held = {"shop": NOW - 5000}
-        return Backlog(unrouted=7, oldest_unrouted=NOW - 4000, settling=2, awaited=1, oldest_held=held)
+        return Backlog(unrouted=7, oldest_unrouted=NOW - 4000, settling=2, awaited={"shop": 4}, oldest_held=held)
 
     async def size(self) -> StoreSize:
         return StoreSize(database=4096, log=512, free=None)
@@ -161,7 +161,8 @@ async def test_what_waits_and_since_when_is_shown() -> None:
     found = await figures_of(an_admin())
     assert found["npsbridge_unrouted_records"] == 7
     assert found["npsbridge_oldest_unrouted_age_seconds"] == 4
-    assert (found["npsbridge_settling_responses"], found["npsbridge_awaited_calls"]) == (2, 1)
+    assert (found["npsbridge_settling_responses"], found["npsbridge_awaited_calls"]) == (2, 4)
+    assert found['npsbridge_deliveries{connection="shop",state="waiting"}'] == 4
     assert found['npsbridge_oldest_held_age_seconds{connection="shop"}'] == 5
     assert found['npsbridge_oldest_held_age_seconds{connection="sink"}'] == 0
     assert found['npsbridge_store_size_bytes{part="log"}'] == 512

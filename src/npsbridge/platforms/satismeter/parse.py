@@ -59,9 +59,8 @@ class _Score(msgspec.Struct, frozen=True):
 def parse(connection: str, record: bytes) -> Response:
     """Read one response, from v3, from the old export, from an archive, or in a webhook's envelope.
 
-    `person_properties` stays untold: a user's traits are those of today, not of the answer, and every change of a
-    trait would make each of their answers a new revision. A webhook's `answers` stay untold as well, because they
-    leave out the rating that v3 lists.
+    A user's traits are their `person_properties`; they are those of today, and no content of the answer. A webhook's
+    `answers` stay untold, because they leave out the rating that v3 lists.
 
     Raises:
         BadRecord: what matters (id, time, score, comment, ids of the user, answers) is not what the API promises.
@@ -103,7 +102,7 @@ def _response(connection: str, row: _Row, *, completed: bool, dismissed: bool) -
         channel=row.method.strip().lower() or UNSET if isinstance(row.method, str) else UNSET,
         tags=[tag for tag in row.tags if isinstance(tag, str)] if isinstance(row.tags, list) else UNSET,
         answers=UNSET if row.answers is None else [_answer(answer) for answer in answers],
-        person_properties=row.properties if isinstance(row.properties, dict) else UNSET,
+        person_properties=row.properties if isinstance(row.properties, dict) else _traits(row.user) or UNSET,
         completed=completed,
         dismissed=dismissed,
     )
@@ -191,8 +190,7 @@ def _respondent(user: object) -> Respondent:
     known: Mapping[str, Any] = user if isinstance(user, dict) else {"id": user}
     if known.get("deleted") is True:
         return Respondent()
-    traits = known.get("traits")
-    traits = traits if isinstance(traits, dict) else {}
+    traits = _traits(user)
     email = _text(traits.get("email")) or _text(known.get("email"))
     user_id = reading.optional_identifier(known.get("userId"), "/user/userId")
     anonymous_id = reading.optional_identifier(known.get("anonymousId"), "/user/anonymousId")
@@ -203,6 +201,12 @@ def _respondent(user: object) -> Respondent:
         user_id=_text(traits.get("segment_user_id")) or user_id,
         anonymous_id=_text(traits.get("segment_anonymous_id")) or (None if email else anonymous_id),
     )
+
+
+def _traits(user: object) -> dict[str, Any]:
+    """What the customer told SatisMeter of a user; of a deleted one nothing."""
+    traits = user.get("traits") if isinstance(user, dict) and user.get("deleted") is not True else None
+    return traits if isinstance(traits, dict) else {}
 
 
 def _text(value: object) -> str | None:

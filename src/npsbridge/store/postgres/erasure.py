@@ -14,11 +14,11 @@ import asyncpg
 from npsbridge.core.model import State
 from npsbridge.core.people import ERASED, IdKind, PersonId, key_of
 from npsbridge.core.records import Forgotten
-from npsbridge.store.marks import inbound_key
+from npsbridge.store.marks import ids_of_respondent, inbound_key
 from npsbridge.store.postgres import calls, people
 from npsbridge.store.postgres.texts import column, stored, told
 from npsbridge.store.postgres.writes import count
-from npsbridge.store.rows import FINISHED
+from npsbridge.store.rows import FINISHED, respondent
 from npsbridge.store.traces import Traces
 
 NAMED: Final = """
@@ -41,7 +41,7 @@ ENTRY: Final = "SELECT body, count FROM journal WHERE id = $1 FOR UPDATE"
 REDUCE_ENTRY: Final = "UPDATE journal SET body = $1, count = count - $2 WHERE id = $3"
 REDUCE_WAITING: Final = "UPDATE unrouted SET count = count - $1 WHERE journal_id = $2 RETURNING 1"
 RESPONSES: Final = """
-    SELECT id, connection, response_id, settle_at IS NOT NULL FROM responses
+    SELECT id, connection, response_id, settle_at IS NOT NULL, content FROM responses
     WHERE id = ANY($1::bigint[]) OR email = ANY($2::text[])
 """
 DELETE_RESPONSES: Final = "DELETE FROM responses WHERE id = ANY($1::bigint[])"
@@ -50,6 +50,7 @@ OF_SUBJECTS: Final = "SELECT id FROM outbox WHERE subject = ANY($1::text[])"
 DELETE_AWAITED: Final = "DELETE FROM awaited WHERE id = ANY($1::bigint[]) RETURNING id"
 DELETE_DELIVERIES: Final = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) RETURNING connection, state"
 DELETE_BODIES: Final = "DELETE FROM bodies WHERE delivery_id = ANY($1::bigint[])"
+EMAILS_OF_OTHERS: Final = "SELECT DISTINCT email FROM responses WHERE email = ANY($1::text[])"
 FORGET_NEWEST: Final = "DELETE FROM newest WHERE person = ANY($1::text[])"
 FORGET_IDENTITIES: Final[Mapping[IdKind, str]] = {
     IdKind.EMAIL: "DELETE FROM identities WHERE email = ANY($1::text[])",
@@ -113,6 +114,7 @@ async def erase_all(connection: asyncpg.Connection, person_id: PersonId, found: 
     responses = await _responses(connection, rows["responses"], named)
     deleted = await _delete_deliveries(connection, rows["bodies"], named, responses)
     await connection.execute(DELETE_RESPONSES, list(responses))
+    await _forget_newest(connection, responses.values())
     awaited = await calls.forget(connection, [key_of(one) for one in named.numbers])
     awaited += len(await connection.fetch(DELETE_AWAITED, rows["awaited"]))
     await _forget_names(connection, named.ids, traces)
@@ -189,13 +191,18 @@ class _Response(NamedTuple):
     connection: str
     subject: str
     is_settling: bool
+    by: list[PersonId]
+    """Who gave it, by its own account."""
 
 
 async def _responses(connection: asyncpg.Connection, numbers: Sequence[int], named: Named) -> dict[int, _Response]:
     """The responses of the person, by their numbers."""
     emails = column(one.value for one in named.ids if one.kind is IdKind.EMAIL)
     found = await connection.fetch(RESPONSES, numbers, emails)
-    return {number: _Response(name, f"{name}/{response_id}", bool(held)) for number, name, response_id, held in found}
+    return {
+        number: _Response(name, f"{name}/{response_id}", bool(held), ids_of_respondent(respondent(content)))
+        for number, name, response_id, held, content in found
+    }
 
 
 async def _delete_deliveries(
@@ -208,6 +215,15 @@ async def _delete_deliveries(
     deleted = await connection.fetch(DELETE_DELIVERIES, theirs)
     await connection.execute(DELETE_BODIES, theirs)
     return [(name, State(state)) for name, state in deleted]
+
+
+async def _forget_newest(connection: asyncpg.Connection, erased: Iterable[_Response]) -> None:
+    """When the newest of these answers was given; of a mailbox only if nobody else has answered from it."""
+    said = {one for response in erased for one in response.by}
+    emails = column(one.value for one in said if one.kind is IdKind.EMAIL)
+    shared = {told(email) for (email,) in await connection.fetch(EMAILS_OF_OTHERS, emails)}
+    own = (one for one in said if one.kind is not IdKind.EMAIL or one.value not in shared)
+    await connection.execute(FORGET_NEWEST, column(map(inbound_key, own)))
 
 
 async def _forget_names(connection: asyncpg.Connection, ids: Collection[PersonId], traces: Traces) -> None:

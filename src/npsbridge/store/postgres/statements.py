@@ -233,9 +233,9 @@ BACKLOG: Final = """
     SELECT
         (SELECT coalesce(sum(count), 0)::bigint FROM unrouted),
         (SELECT received_at FROM journal WHERE id = (SELECT min(journal_id) FROM unrouted)),
-        (SELECT count(*) FROM responses WHERE settle_at IS NOT NULL),
-        (SELECT count(*) FROM awaited)
+        (SELECT count(*) FROM responses WHERE settle_at IS NOT NULL)
 """
+AWAITED: Final = "SELECT connection, count(*) FROM awaited GROUP BY connection"
 OLDEST_HELD: Final = f"""
     SELECT connection, min(created_at) FROM outbox WHERE state = 'held' AND {_SHELF} GROUP BY connection
 """  # noqa: S608 - put together from constants

@@ -344,7 +344,8 @@ class PostgresStore:
 
     async def backlog(self) -> Backlog:
         """What waits before it is a delivery, and what waits longest."""
-        ((unrouted, oldest, settling, awaited),) = await self._connections.rows(sql.BACKLOG)
+        ((unrouted, oldest, settling),) = await self._connections.rows(sql.BACKLOG)
+        awaited: dict[str, int] = dict(await self._connections.rows(sql.AWAITED))
         held: dict[str, int] = dict(await self._connections.rows(sql.OLDEST_HELD))
         return Backlog(unrouted=unrouted, oldest_unrouted=oldest, settling=settling, awaited=awaited, oldest_held=held)
 

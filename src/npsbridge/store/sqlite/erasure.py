@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from npsbridge.core.model import State
 from npsbridge.core.people import ERASED, IdKind, PersonId, key_of
 from npsbridge.core.records import Forgotten
-from npsbridge.store.marks import inbound_key
-from npsbridge.store.rows import FINISHED
+from npsbridge.store.marks import ids_of_respondent, inbound_key
+from npsbridge.store.rows import FINISHED, respondent
 from npsbridge.store.sqlite import calls, people
 from npsbridge.store.sqlite import statements as sql
 from npsbridge.store.sqlite.faults import store_fault
@@ -51,6 +51,7 @@ OF_SUBJECT: Final = "SELECT id FROM outbox WHERE subject = ?"
 DELETE_AWAITED: Final = "DELETE FROM awaited WHERE id = ?"
 DELETE_DELIVERY: Final = "DELETE FROM outbox WHERE id = ? RETURNING connection, state"
 FORGET_NEWEST: Final = "DELETE FROM newest WHERE person = ?"
+OTHERS_OF_EMAIL: Final = "SELECT 1 FROM responses WHERE email = ? LIMIT 1"
 FORGET_IDENTITY: Final[Mapping[IdKind, str]] = {
     IdKind.EMAIL: "DELETE FROM identities WHERE email = ?",
     IdKind.USER: "DELETE FROM identities WHERE user_id = ?",
@@ -142,6 +143,7 @@ def erase_all(database: sqlite3.Connection, person_id: PersonId, found: Found) -
     responses = _responses(database, rows["responses"], named, traces)
     deleted = _delete_deliveries(database, _deliveries(database, rows["bodies"], named, responses, traces))
     database.executemany(DELETE_RESPONSE, [(number,) for number in responses])
+    _forget_newest(database, responses.values())
     awaited = _delete_awaited(database, rows["awaited"], named)
     _forget_names(database, named.ids, traces)
     people.suppress(database, named.ids, ERASED)
@@ -214,6 +216,8 @@ class _Response(NamedTuple):
     connection: str
     subject: str
     is_settling: bool
+    by: list[PersonId]
+    """Who gave it, by its own account."""
 
 
 def _responses(
@@ -226,7 +230,8 @@ def _responses(
     for number in {*theirs, *numbers}:
         row = database.execute(RESPONSE, (number,)).fetchone()
         if row and (number in theirs or traces.in_body(row[3])):
-            found[number] = _Response(row[0], f"{row[0]}/{row[1]}", bool(row[2]))
+            by = ids_of_respondent(respondent(row[3]))
+            found[number] = _Response(row[0], f"{row[0]}/{row[1]}", bool(row[2]), by)
     return found
 
 
@@ -256,6 +261,14 @@ def _delete_awaited(database: sqlite3.Connection, numbers: Iterable[int], named:
     """Calls that wait for the person, and what vendors were told of them; how many waited."""
     deleted = calls.forget(database, [key_of(one) for one in named.numbers])
     return deleted + sum(database.execute(DELETE_AWAITED, (number,)).rowcount for number in numbers)
+
+
+def _forget_newest(database: sqlite3.Connection, erased: Iterable[_Response]) -> None:
+    """When the newest of these answers was given; of a mailbox only if nobody else has answered from it."""
+    for one in {said for response in erased for said in response.by}:
+        is_shared = one.kind is IdKind.EMAIL and database.execute(OTHERS_OF_EMAIL, (one.value,)).fetchone()
+        if not is_shared:
+            database.execute(FORGET_NEWEST, (inbound_key(one),))
 
 
 def _forget_names(database: sqlite3.Connection, ids: Collection[PersonId], traces: Traces) -> None:

@@ -311,9 +311,9 @@ LEDGER: Final = f"""
 BACKLOG: Final = """
     SELECT (SELECT coalesce(sum(count), 0) FROM unrouted),
            (SELECT received_at FROM journal WHERE id = (SELECT min(journal_id) FROM unrouted)),
-           (SELECT count(*) FROM responses INDEXED BY responses_settling WHERE settle_at IS NOT NULL),
-           (SELECT count(*) FROM awaited)
+           (SELECT count(*) FROM responses INDEXED BY responses_settling WHERE settle_at IS NOT NULL)
 """
+AWAITED: Final = "SELECT connection, count(*) FROM awaited GROUP BY connection"
 OLDEST_HELD: Final = f"""
     SELECT connection, min(created_at) FROM outbox INDEXED BY outbox_shelf
     WHERE state = 'held' AND {_SHELF} GROUP BY connection

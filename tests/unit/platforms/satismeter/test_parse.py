@@ -9,6 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from npsbridge.core.model import Answer, Campaign, Respondent, Response
+from npsbridge.core.revise import same_content
 from npsbridge.errors import BadRecord
 from npsbridge.platforms.satismeter.parse import parse
 
@@ -80,6 +81,7 @@ def test_a_response_of_v3_is_read_whole() -> None:
             Answer(question="Why?", answer="Fast exports"),
             Answer(question="Use?", answer=["Export", "API"]),
         ],
+        person_properties={"email": "ada@example.test", "name": "Ada Kern", "plan": "Gold"},
     )
 
 
@@ -232,8 +234,16 @@ def test_an_id_of_a_user_that_is_neither_text_nor_number_is_refused() -> None:
         v3(user={"userId": True})
 
 
+def test_the_traits_of_a_user_are_the_properties_of_the_person() -> None:
+    traits = {"email": "ada@example.test", "name": "Ada Kern", "plan": "Gold"}
+    assert v3().person_properties == traits
+    assert v3(user={"id": "aa", "traits": {}}).person_properties is UNSET
+    assert v3(user={"id": "aa", "deleted": True, "traits": traits}).person_properties is UNSET
+
+
 def test_traits_are_no_content_because_they_are_those_of_today() -> None:
-    assert v3().person_properties is UNSET
+    later = v3(user={"userId": "u-1842", "traits": {"email": "ada@example.test", "plan": "Silver"}})
+    assert same_content(v3(), later)
 
 
 @pytest.mark.parametrize(
