@@ -162,6 +162,10 @@ async def test_i20_f41_what_who_was_deleted_does_later_is_ignored_and_counted(tm
         assert requests(line) == before
         assert (await app.store.ledger()).erased == erased + 5 + 1 + 1
         assert await traces(app, "u1@example.org") == []
+        await line.tell(app, *life(line, "u1"))  # the same messages once more, which are known
+        stored = on_disk(tmp_path)
+        assert b"u2@example.org" in stored
+        assert not any(mark in stored.lower() for mark in (b"u1@example.org", b"name of u1"))
 
 
 async def test_others_are_surveyed_as_before(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from npsbridge.core.model import (
     Response,
     State,
 )
-from npsbridge.core.people import PeopleChange
+from npsbridge.core.people import PeopleChange, PersonId
 
 
 class Origin(StrEnum):
@@ -139,6 +139,8 @@ class Routing(Record, frozen=True, kw_only=True):
     """What its calls have taught of people."""
     erased: int = 0
     """Records of people who were erased; nothing of them is kept."""
+    erased_ids: frozenset[PersonId] = frozenset()
+    """Erased ids of which records of the entry may speak, that are to be taken out of it once it is routed."""
     seen: tuple[str, ...] = ()
     """The messageIds of its calls, by which they are known when they come again."""
     said: Mapping[tuple[str, str], bytes] = msgspec.field(default_factory=dict)

@@ -13,6 +13,7 @@ from npsbridge.core import reading
 from npsbridge.core.identity import person_keys, resolve
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import Emission, Identity, PlannedDelivery, Record, Response
+from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.ports import Parser
 from npsbridge.core.records import JournalEntry, Origin, Recall, RememberedResponse, Routing, Shelved
 from npsbridge.core.revise import Duplicate, New, Revised, Stale, Superseding, comment_of, revise
@@ -117,6 +118,11 @@ def release(
     return desk.routing(None)
 
 
+def _ids(erased: Iterable[str]) -> frozenset[PersonId]:
+    """Emails and userIds, which nobody has told apart."""
+    return frozenset(PersonId(kind, value) for value in erased for kind in (IdKind.EMAIL, IdKind.USER))
+
+
 class _Desk:
     """Working memory of one run; `routing` hands over what has piled up and starts afresh."""
 
@@ -163,6 +169,7 @@ class _Desk:
             fanned_out=pile.fanned_out,
             partly_shelved=pile.partly_shelved,
             erased=pile.erased,
+            erased_ids=_ids(self._erased) if pile.erased else frozenset(),
         )
 
     def _response(self, response: Response, origin: Origin) -> None:

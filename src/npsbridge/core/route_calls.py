@@ -119,6 +119,7 @@ class _CallDesk:
     def __init__(self, recall: CallRecall, forwarders: Sequence[Forwarder], max_age: float, now: int) -> None:
         self._seen = set(recall.seen)
         self._people = People(recall.people)
+        self._erased = frozenset(one for one, why in recall.people.suppressed.items() if why == ERASED)
         self._awaited = list(recall.awaited)
         self._said = dict(recall.said)
         self._forwarders = {forwarder.connection: forwarder for forwarder in forwarders}
@@ -256,6 +257,7 @@ class _CallDesk:
             filtered=pile.filtered,
             duplicates=pile.duplicates,
             erased=pile.erased,
+            erased_ids=self._erased if pile.erased or pile.duplicates else frozenset(),
             fanned_out=pile.fanned_out,
             partly_shelved=pile.partly_shelved,
             people=self._people.take(),

@@ -142,6 +142,9 @@ class Store(Protocol):
         erased. What had not been dealt with counts as erased in the ledger. May be called again.
         """
 
+    async def redact(self, numbers: Sequence[int], ids: Collection[PersonId]) -> None:
+        """Take out of routed journal entries what speaks of people who were erased before it came."""
+
     async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:
         """Ready deliveries with id > `after`, in order of acceptance, at most `limit`.
 

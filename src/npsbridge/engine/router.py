@@ -110,6 +110,7 @@ class Router:
 
     async def _commit(self, connection: str, routings: Sequence[Routing]) -> None:
         await self._store.commit_routing(routings)
+        await self._redact(routings)
         if connection != INGEST:
             emitted = sum(routing.fanned_out for routing in routings)
             self._seams.metrics.responses_emitted.labels(connection).inc(emitted)
@@ -120,6 +121,12 @@ class Router:
         for name in {delivery.connection for routing in routings for delivery in routing.deliveries}:
             if bell := self._bells.get(name):
                 bell.ring()
+
+    async def _redact(self, routings: Sequence[Routing]) -> None:
+        """Leave nothing in the journal of those who were erased before it came."""
+        numbers = [one.journal_id for one in routings if one.erased_ids and one.journal_id is not None]
+        if numbers:
+            await self._store.redact(numbers, frozenset().union(*(one.erased_ids for one in routings)))
 
     def _count_settled(self, routings: Sequence[Routing]) -> None:
         """Deliveries that no lane will attempt, because they ended when they were decided."""

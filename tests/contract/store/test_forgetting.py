@@ -262,6 +262,16 @@ async def test_i20_a_batch_that_speaks_of_them_as_a_whole_goes_as_a_whole(store:
     assert (await store.ledger()).erased == 2
 
 
+async def test_i20_records_that_came_of_them_later_leave_a_routed_entry(store: Store) -> None:
+    await store.append([arrival(body=orjson.dumps([OTHERS, {"userId": "u1"}]), count=2)])
+    (entry,) = await store.unrouted(10)
+    await store.commit_routing([Routing(journal_id=entry.id, shelved=(shelved("k1"),), erased=1)])
+    await store.redact([entry.id], {user("u1")})
+    (left,) = (await store.trace("k1")).entries
+    assert (left.count, orjson.loads(left.body)) == (1, [OTHERS])
+    assert (await balanced(store)).erased == 1
+
+
 async def test_i2_a_record_that_was_routed_before_is_not_counted_again(store: Store) -> None:
     entry = await journaled(store, body=b'[{"userId":"u1"}]')
     await store.commit_routing([Routing(journal_id=entry, filtered=1)])

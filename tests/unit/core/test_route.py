@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npsbridge.core.model import Identity, Kind
+from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.records import Origin, Recall, Routing
 from npsbridge.core.route import Rules, emails, people, read, route
 from npsbridge.core.translate import EventRules
@@ -287,6 +288,8 @@ def test_nothing_is_kept_of_an_answer_whose_person_was_erased() -> None:
     line.erased = frozenset({"ana@example.org"})
     routing = line.route({"id": "1", "email": "Ana@Example.org"}, {"id": "2", "email": "bo@example.org"})
     assert (routing.erased, [one.response.id for one in routing.responses]) == (1, ["2"])
+    assert PersonId(IdKind.EMAIL, "ana@example.org") in routing.erased_ids
+    assert not line.route({"id": "3", "email": "bo@example.org"}).erased_ids
 
 
 # --- what cannot be put into words ------------------------------------------------------------------------------

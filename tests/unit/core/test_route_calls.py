@@ -171,6 +171,7 @@ def test_nothing_is_kept_of_the_calls_of_somebody_who_was_erased() -> None:
     line.known = msgspec.structs.replace(line.known, suppressed={PersonId(IdKind.USER, "u1"): ERASED})
     routing = line.route(identify(), track())
     assert (parts(routing), routing.erased, routing.awaited, routing.people.persons) == ([], 2, (), ())
+    assert routing.erased_ids == {PersonId(IdKind.USER, "u1")}
 
 
 # --- what cannot be used --------------------------------------------------------------------------------------------

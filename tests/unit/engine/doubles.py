@@ -47,6 +47,7 @@ class MemoryStore:
         self.routings: list[Routing] = []
         self.shelf: list[Shelved] = []
         self.noted: list[Hinted] = []
+        self.redacted: list[int] = []
         self.known_people = KnownPeople()
         self.suppressed: dict[PersonId, str] = {}
         self.owed: dict[int, Delivery] = {}
@@ -90,6 +91,10 @@ class MemoryStore:
     async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
         assert connection
         self.noted = [one for one in self.noted if one.hint not in hints]
+
+    async def redact(self, numbers: Sequence[int], ids: Collection[PersonId]) -> None:
+        assert ids
+        self.redacted += numbers
 
     async def recall_people(self, ids: Collection[PersonId]) -> KnownPeople:
         found = {one: key for one, key in self.known_people.owners.items() if one in ids}

@@ -133,6 +133,11 @@ async def erase_all(connection: asyncpg.Connection, person_id: PersonId, found: 
     )
 
 
+async def redact(connection: asyncpg.Connection, numbers: Iterable[int], ids: Collection[PersonId]) -> None:
+    """Take records that speak of these ids out of routed journal entries; they have been counted already."""
+    await _redact_journal(connection, numbers, Traces(ids))
+
+
 async def _named(connection: asyncpg.Connection, person_id: PersonId) -> Named:
     """The persons whom an id names: an email those who are found by it and those who are written to by it."""
     found = await connection.fetch(NAMED, person_id.kind.value, stored(person_id.value))

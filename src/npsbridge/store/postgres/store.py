@@ -208,6 +208,10 @@ class PostgresStore:
         forgotten = await self._write(lambda connection: erasure.erase_all(connection, person_id, found))
         return msgspec.structs.replace(forgotten, is_overwritten=False)
 
+    async def redact(self, numbers: Sequence[int], ids: Collection[PersonId]) -> None:
+        """Take out of routed journal entries what speaks of people who were erased before it came."""
+        await self._write(lambda connection: erasure.redact(connection, numbers, ids))
+
     # --- outbox ---------------------------------------------------------------------------------------------------
 
     async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:

@@ -161,6 +161,11 @@ def erase_all(database: sqlite3.Connection, person_id: PersonId, found: Found) -
     )
 
 
+def redact(database: sqlite3.Connection, numbers: Iterable[int], ids: Collection[PersonId]) -> None:
+    """Take records that speak of these ids out of routed journal entries; they have been counted already."""
+    _redact_journal(database, numbers, Traces(ids))
+
+
 def _named(database: sqlite3.Connection, person_id: PersonId) -> Named:
     """The persons whom an id names: an email those who are found by it and those who are written to by it."""
     wish = {"kind": person_id.kind.value, "value": person_id.value}

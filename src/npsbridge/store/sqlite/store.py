@@ -197,6 +197,11 @@ class SqliteStore:
         is_overwritten = await anyio.to_thread.run_sync(erasure.fold_in, self._path)
         return msgspec.structs.replace(forgotten, is_overwritten=is_overwritten)
 
+    async def redact(self, numbers: Sequence[int], ids: Collection[PersonId]) -> None:
+        """Take out of routed journal entries what speaks of people who were erased before it came."""
+        await self._writer.run(lambda database: erasure.redact(database, numbers, ids))
+        await anyio.to_thread.run_sync(erasure.fold_in, self._path)
+
     # --- outbox ---------------------------------------------------------------------------------------------------
 
     async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:
