@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -65,7 +66,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def search(seeds: Iterable[int], *, workers: int) -> Iterator[Verdict]:
     """Judge many seeds; the verdicts come as they are found."""
     processes = multiprocessing.get_context("fork")
-    with processes.Pool(workers, initializer=_quiet, maxtasksperchild=WORLDS_PER_PROCESS) as pool:
+    with processes.Pool(workers, initializer=_silence, maxtasksperchild=WORLDS_PER_PROCESS) as pool:
         yield from pool.imap_unordered(judge, seeds)
 
 
@@ -90,9 +91,20 @@ def _promise_of(verdict: Verdict) -> str:
     return text.partition(":")[0] if kind == "BrokenPromise" else kind
 
 
-def _quiet() -> None:
+def _silence() -> None:
     logger.remove()
     logging.disable(logging.CRITICAL)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What goes wrong in a world is no news for the log of whoever looks for it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _range(text: str) -> Sequence[int]:
@@ -129,7 +141,7 @@ def report(seeds: Sequence[int], *, workers: int, is_shrunk: bool) -> int:
 
 
 def _print_small(verdict: Verdict) -> None:
-    _quiet()
+    _silence()
     small = shrink(plan_of(verdict.seed), _promise_of(verdict))
     print(f"    small: {[deed.name for deed in small.deeds]}")  # noqa: T201
     print(judge_plan(small).story)  # noqa: T201
