@@ -60,7 +60,9 @@ async def _findings(settings: Settings, *, online: bool) -> tuple[list[Finding],
 
 def _of_settings(settings: Settings, parts: Parts) -> list[Finding]:
     found = [Finding(subject="settings", is_good=True, text="every setting can be used")]
-    found += [Finding(subject="settings", is_good=False, text=text) for text in idle_warnings(settings, parts)]
+    # A daemon that only passes calls on needs no sink; one without any connection does nothing at all.
+    is_good = None if settings.connections else False
+    found += [Finding(subject="settings", is_good=is_good, text=text) for text in idle_warnings(settings, parts)]
     return found + [Finding(subject="settings", is_good=None, text=text) for text in settings.warnings]
 
 

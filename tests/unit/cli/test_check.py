@@ -84,6 +84,14 @@ def test_nothing_configured_is_a_wrong_configuration(npsbridge: Command) -> None
     assert "NPSBRIDGE_DELIGHTED__API_KEY" in checked.out
 
 
+def test_a_daemon_that_only_passes_calls_on_needs_no_sink(npsbridge: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NPSBRIDGE_DELIGHTED__API_KEY", "a-delighted-key")
+    monkeypatch.setenv("NPSBRIDGE_INGEST__WRITE_KEYS", '["a-key-of-the-shop"]')
+    checked = npsbridge("check", "--json")
+    assert checked.code == 0
+    assert next(one["text"] for one in findings(checked) if one["good"] is None).startswith("there is nowhere to send")
+
+
 def test_f42_every_fault_is_a_finding(npsbridge: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NPSBRIDGE_LISTEM", "x")
     monkeypatch.setenv("NPSBRIDGE_LOG_LEVEL", "LOUD")
