@@ -28,6 +28,11 @@ class Clock:
         """The instant of a stored time, in UTC."""
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
+    @staticmethod
+    def uptime() -> float:
+        """Seconds since this machine was started, those included in which it, or this process, slept."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
     def monotonic(self) -> float:
         """Seconds on the running event loop's clock; only differences mean something."""
         return asyncio.get_running_loop().time()

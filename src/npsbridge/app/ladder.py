@@ -108,6 +108,7 @@ async def running(
             wake=loops.wake,
         )
         admin = await ladder.enter_async_context(serving(admin_app(view), sockets.admin, grace=ADMIN_GRACE))
+        await ladder.enter_async_context(loops.team.joined())
         sending = await ladder.enter_async_context(anyio.create_task_group())
         feeding = await ladder.enter_async_context(anyio.create_task_group())
         ladder.callback(feeding.cancel_scope.cancel)
@@ -154,7 +155,7 @@ def _ingest(settings: Settings, intake: Intake, metrics: Metrics) -> Ingest | No
 
 def _parts(settings: Settings, session: aiohttp.ClientSession, seams: Seams) -> Parts:
     """The parts that have work to do; the operator hears of the others."""
-    parts = assemble(settings, session, seams.metrics, seams.clock)
+    parts = assemble(settings, session, seams.metrics, seams.clock, seams.store.leases)
     for warning in [*settings.warnings, *idle_warnings(settings, parts)]:
         logger.warning(warning)
     return parts.with_work()

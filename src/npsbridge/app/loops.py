@@ -2,17 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import anyio
 from anyio.abc import TaskGroup
 
 from npsbridge.app.parts import Parts, rules, takes_calls
+from npsbridge.app.replica import this_replica
+from npsbridge.core.ports import Forwarder
 from npsbridge.core.records import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.budgets import Budgets
 from npsbridge.engine.dispatch import Lane
 from npsbridge.engine.doubt import Doubts
+from npsbridge.engine.fleet import Team, Work
 from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.poll import Poller
@@ -20,7 +23,7 @@ from npsbridge.engine.readback import ReadBack
 from npsbridge.engine.router import Desk, Router
 from npsbridge.engine.seams import Seams
 from npsbridge.engine.supervise import supervise
-from npsbridge.engine.upkeep import Upkeep
+from npsbridge.engine.upkeep import WORK, Upkeep
 from npsbridge.settings import Settings, SurveySettings
 
 Run = Callable[[], Awaitable[None]]
@@ -39,10 +42,14 @@ class Loops:
     """What becomes of the hints of webhooks, by connection."""
     budgets: Budgets
     """What is used of each account's limit."""
+    team: Team
+    """This daemon among those that share its store."""
+    own: dict[str, Run]
+    """What every daemon does for itself; can be cancelled at any moment."""
     feeding: dict[str, Run]
-    """What brings work; can be cancelled at any moment."""
-    lanes: dict[str, Lane]
-    """What sends; a lane finishes its attempt before it ends."""
+    """What brings work, of all daemons one at a time; can be cancelled at any moment."""
+    lanes: dict[str, Callable[[], Lane]]
+    """What sends, of all daemons one at a time; a lane finishes its attempt before it ends."""
     bells: Sequence[Bell]
     """What wakes each of them."""
 
@@ -53,25 +60,34 @@ class Loops:
 
     def start_feeding(self, group: TaskGroup) -> None:
         """Start what brings work, as children of the group."""
+        for name, run in self.own.items():
+            group.start_soon(self._supervised, name, run, name=name)
         for name, run in self.feeding.items():
-            self._start(group, name, run)
+            group.start_soon(self.team.do, name, partial(self._feed, name, run), name=name)
 
     def start_lanes(self, group: TaskGroup) -> None:
         """Start what sends, as children of the group."""
-        for name, lane in self.lanes.items():
-            self._start(group, name, lane.run)
+        for name, make in self.lanes.items():
+            group.start_soon(self.team.do, name, partial(self._send, name, make), name=name)
 
     def stop_lanes(self, group: TaskGroup, within: float) -> None:
         """Let attempts under way finish, for so many seconds at most; what is owed stays in the store."""
-        for lane in self.lanes.values():
-            lane.stop()
+        self.team.stop(self.lanes)
         group.cancel_scope.deadline = anyio.current_time() + within
 
-    def _start(self, group: TaskGroup, name: str, run: Run) -> None:
-        async def task() -> None:
-            await supervise(name, run, clock=self.seams.clock, metrics=self.seams.metrics)
+    def _feed(self, name: str, run: Run) -> Work:
+        return Work(partial(self._supervised, name, run))
 
-        group.start_soon(task, name=name)
+    def _send(self, name: str, make: Callable[[], Lane]) -> Work:
+        lane = make()
+        return Work(partial(self._supervised, name, lane.run), stop=lane.stop)
+
+    async def _supervised(self, name: str, run: Run) -> None:
+        try:
+            await supervise(name, run, clock=self.seams.clock, metrics=self.seams.metrics)
+        finally:
+            for direction, work in WORK.items():
+                self.seams.board.let_go(name.removeprefix(f"{work} "), direction)
 
 
 def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
@@ -84,39 +100,50 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     desk = Desk(parsers=parsers, sinks=parts.sinks, rules=rules(settings), calls=calls)
     kept = settings.retention
     retention = Retention(journal=kept.journal, delivered=kept.delivered, dead=kept.dead)
-    upkeep = Upkeep(seams, retention=retention, bells=[bell, *bells.values()])
-    budgets = Budgets(parts.windows, seams)
-    feeding: dict[str, Run] = {"purge": upkeep.purge, "listen": upkeep.listen, "budgets": budgets.run}
+    readbacks = {name: ReadBack(name, source, seams, intake) for name, source in parts.lookups.items()}
+    # Where replicas share an account's limit, the store knows what of it is used.
+    budgets = Budgets({} if seams.store.leases.is_shared else parts.windows, seams)
+    feeding: dict[str, Run] = {}
     if parts.sinks or takes_calls(settings):
         feeding["router"] = Router(desk, seams, bell=bell, bells=bells).run
     for source in parts.sources:
         feeding[f"poll {source.connection}"] = Poller(source, seams, intake).run
-    readbacks = {name: ReadBack(name, source, seams, intake) for name, source in parts.lookups.items()}
     feeding |= {f"read back {name}": readback.run for name, readback in readbacks.items()}
-    lanes = {
-        f"forward {sink.connection}": Lane(
+    lanes: dict[str, Callable[[], Lane]] = {}
+    for sink in parts.sinks:
+        lanes[f"forward {sink.connection}"] = partial(
+            Lane,
             sink,
             seams,
             bell=bells[sink.connection],
             give_up_after=kept.retry,
             frozen=parts.frozen.get(sink.connection),
         )
-        for sink in parts.sinks
-    }
     for forwarder in parts.forwarders:
-        name = forwarder.connection
-        doubts = Doubts(forwarder, seams, on_unknown=_on_unknown(settings, name))
-        lane = Lane(forwarder, seams, bell=bells[name], give_up_after=kept.retry, doubts=doubts)
-        lanes[f"forward {name}"] = lane
+        lanes[f"forward {forwarder.connection}"] = partial(
+            _forwarding_lane, forwarder, seams, bell=bells[forwarder.connection], settings=settings
+        )
+    team = Team(seams.store.leases, this_replica(settings, ["purge", *feeding, *lanes], seams.clock), seams.clock)
+    all_bells = [bell, *bells.values(), *(readback.bell for readback in readbacks.values())]
+    upkeep = Upkeep(seams, retention=retention, bells=all_bells, team=team if seams.store.leases.is_shared else None)
+    feeding["purge"] = upkeep.purge
     return Loops(
         seams=seams,
         intake=intake,
         readbacks=readbacks,
         budgets=budgets,
+        team=team,
+        own={"listen": upkeep.listen, "budgets": budgets.run},
         feeding=feeding,
         lanes=lanes,
-        bells=[bell, *bells.values()],
+        bells=all_bells,
     )
+
+
+def _forwarding_lane(forwarder: Forwarder, seams: Seams, *, bell: Bell, settings: Settings) -> Lane:
+    """A lane with doubts of its own, for what was under way is taken up afresh whenever a lane begins."""
+    doubts = Doubts(forwarder, seams, on_unknown=_on_unknown(settings, forwarder.connection))
+    return Lane(forwarder, seams, bell=bell, give_up_after=settings.retention.retry, doubts=doubts)
 
 
 def _on_unknown(settings: Settings, connection: str) -> str:

@@ -1,12 +1,14 @@
 """From settings to the parts that the configured connections are made of."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import aiohttp
 
 from npsbridge.app.frozen import frozen_facts
 from npsbridge.clock import Clock
+from npsbridge.core.leases import Leases
 from npsbridge.core.pace import RateWindow
 from npsbridge.core.ports import Destination, Forwarder, Lookup, Parser, Receiver, Source, TokenReceiver
 from npsbridge.core.route import Rules
@@ -16,6 +18,7 @@ from npsbridge.net.client import HttpClient
 from npsbridge.platforms import Platform, Wiring, available
 from npsbridge.settings import Connection, Settings, SurveySettings
 
+MINUTE = 60.0
 SET_A_SINK = "NPSBRIDGE_SEGMENT__WRITE_KEY or NPSBRIDGE_HEAP__APP_ID"
 
 
@@ -44,22 +47,40 @@ class Parts:
 
 
 def wire(
-    connection: Connection, platform: Platform[Any], session: aiohttp.ClientSession, metrics: Metrics, clock: Clock
+    connection: Connection,
+    platform: Platform[Any],
+    session: aiohttp.ClientSession,
+    metrics: Metrics,
+    clock: Clock,
+    *,
+    leases: Leases | None = None,
 ) -> Wiring[Any]:
-    """Everything a platform needs for one configured connection; all that talks to the account shares its limit."""
-    window = RateWindow(platform.requests_per_minute(connection.settings), 60.0)
-    http = HttpClient(session, metrics, connection=connection.name, window=window)
+    """Everything a platform needs for one configured connection; all that talks to the account shares its limit.
+
+    With `leases` that others share, so do their replicas.
+    """
+    window, book = RateWindow(platform.requests_per_minute(connection.settings), MINUTE), None
+    if leases is not None and leases.is_shared and window.limit > 0:
+        book = partial(leases.book, connection.name, limit=window.limit, seconds=MINUTE)
+    http = HttpClient(session, metrics, connection=connection.name, window=window, book=book)
     return Wiring(name=connection.name, settings=connection.settings, http=http, clock=clock, prefix=connection.prefix)
 
 
-def assemble(settings: Settings, session: aiohttp.ClientSession, metrics: Metrics, clock: Clock) -> Parts:
+def assemble(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    metrics: Metrics,
+    clock: Clock,
+    leases: Leases | None = None,
+) -> Parts:
     """Build the parts of every configured connection."""
     platforms, parts = available(), Parts()
     # An imported archive names a platform whose account may be gone: it is understood without being configured.
     parts.parsers.update({name: platform.parse for name, platform in platforms.items() if platform.parse})
     for connection in settings.connections.values():
         platform = platforms[connection.platform]
-        wiring = replace(wire(connection, platform, session, metrics, clock), events=frozenset(settings.events.names))
+        wired = wire(connection, platform, session, metrics, clock, leases=leases)
+        wiring = replace(wired, events=frozenset(settings.events.names))
         parts.windows[connection.name] = wiring.http.window
         _add(parts, connection, platform, wiring, takes_calls=takes_calls(settings))
     return parts

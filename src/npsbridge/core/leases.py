@@ -2,10 +2,11 @@
 
 A lease has a deadline, so that the work of a replica that died goes on elsewhere; and a fence, a number that grows with
 each holder, so that a replica that only slept can neither write nor send under a lease it has lost (Martin Kleppmann,
-"How to do distributed locking", 2016). Nothing here does anything; the docstrings are the contract.
+"How to do distributed locking", 2016).
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -80,6 +81,52 @@ class Fleet(Record, frozen=True, kw_only=True):
     """In order of their ids."""
     holdings: tuple[Holding, ...] = ()
     """In order of their names; what was held too long without being renewed is held by nobody."""
+
+
+class Shares(Record, frozen=True, kw_only=True):
+    """What one replica is to begin and to leave to others."""
+
+    take: tuple[str, ...] = ()
+    give: tuple[str, ...] = ()
+
+
+def shares(fleet: Fleet, me: str) -> Shares:
+    """What is nobody's goes to whoever can do it and does least; who does two more than another gives one away.
+
+    Every replica that sees the same fleet divides it in the same way, so no two want the same piece. Who holds a piece
+    keeps it as long as the shares are even: to move it costs its next holder a few seconds.
+    """
+    able = {
+        work: [one.id for one in fleet.replicas if work in one.works]
+        for work in sorted({work for one in fleet.replicas for work in one.works})
+    }
+    held = {one.name: one.holder for one in fleet.holdings if one.holder in able.get(one.name, ())}
+    wanted: dict[str, str] = {work: holder for work, holder in held.items() if holder is not None}
+    for work, replicas in able.items():
+        if work not in wanted:
+            wanted[work] = _idlest(replicas, wanted)
+    while move := next(_moves(able, wanted), None):
+        work, to = move
+        wanted[work] = to
+    mine = {work for work, holder in wanted.items() if holder == me}
+    return Shares(
+        take=tuple(sorted(mine - {*held})),
+        give=tuple(sorted(work for work, holder in held.items() if holder == me and work not in mine)),
+    )
+
+
+def _idlest(replicas: Sequence[str], wanted: Mapping[str, str]) -> str:
+    load = Counter(wanted.values())
+    return min(replicas, key=lambda one: (load[one], one))
+
+
+def _moves(able: Mapping[str, Sequence[str]], wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What would make the shares more even: a piece, and to whom it goes."""
+    load = Counter(wanted.values())
+    for work, holder in sorted(wanted.items()):
+        to = _idlest(able[work], wanted)
+        if load[to] + 1 < load[holder]:
+            yield work, to
 
 
 class Leases(Protocol):

@@ -6,6 +6,7 @@ Nothing here does anything; the docstrings are the contract that the conformance
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from npsbridge.core.leases import Leases
 from npsbridge.core.model import (
     Delivery,
     Identity,
@@ -103,6 +104,9 @@ class Store(Protocol):
 
     async def learn(self, identities: Sequence[Identity]) -> None:
         """Remember which ids belong to an email; a later id replaces an earlier one, a missing one does not."""
+
+    async def heard(self, connection: str) -> int:
+        """A number that changes when a webhook of a connection is journaled where another process did it; else 0."""
 
     # --- calls ---
 
@@ -206,6 +210,10 @@ class Store(Protocol):
         """
 
     # --- what can be seen ---
+
+    @property
+    def leases(self) -> Leases:
+        """Who does what, where several daemons share the store."""
 
     @property
     def views(self) -> Views:

@@ -3,6 +3,7 @@
 An outage is two log lines: one when it starts, one when it ends. Changes are noted in the store for the next start.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -91,6 +92,8 @@ class Board:
         self._store = store
         self._clock = clock
         self._lines: dict[tuple[str, Direction], Line] = {}
+        self._own: set[tuple[str, Direction]] = set()
+        """The lines of what this replica does; the others' are as they have noted them."""
 
     def lines(self) -> list[Line]:
         """All lines, in the order in which they were first noted."""
@@ -106,6 +109,24 @@ class Board:
         found = {line.status for line in self._lines.values()}
         return next((status for status in ("fail", "warn") if status in found), "pass")
 
+    def learn(self, noted: Iterable[Health]) -> None:
+        """Show what other replicas have noted of what they do."""
+        others = {(one.connection, Direction(one.direction)): one for one in noted}
+        self._lines = {key: line for key, line in self._lines.items() if key in self._own}
+        for (connection, direction), one in others.items():
+            if (connection, direction) not in self._own:
+                self._lines[connection, direction] = Line(
+                    connection=connection,
+                    direction=direction,
+                    condition=Condition(one.state),
+                    reason=one.reason,
+                    since=one.since,
+                )
+
+    def let_go(self, connection: str, direction: Direction) -> None:
+        """Another replica does it from now on."""
+        self._own.discard((connection, direction))
+
     async def note(
         self,
         connection: str,
@@ -117,6 +138,7 @@ class Board:
     ) -> None:
         """Set a line. Only a change of condition is logged and stored; reason and progress may change silently."""
         before = self.find(connection, direction)
+        self._own.add((connection, direction))
         line = Line(
             connection=connection,
             direction=direction,

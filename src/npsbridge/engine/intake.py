@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from npsbridge.core.envelope import INGEST, CallSource
 from npsbridge.core.keys import normalised_email
+from npsbridge.core.leases import current_lease
 from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.ports import Page, Parser
 from npsbridge.core.reading import digest
@@ -31,6 +32,8 @@ class Intake:
         """By response: the fingerprint of what was journaled last. Where no time of change is told, an edit that is
         taken back looks just like what was there before it."""
         self._checkpoints: dict[str, bytes] = {}
+        self._known: dict[str, tuple[int, int]] = {}
+        """By connection: the last webhook of it, and the fence, that the memory goes with."""
 
     async def page(self, connection: str, page: Page) -> int:
         """Journal what is new on a page together with its checkpoint; returns how many records were new.
@@ -41,6 +44,7 @@ class Intake:
         Raises:
             StoreUnavailable: nothing was kept; the page will be read again.
         """
+        await self._trust_memory(connection)
         keyed = {_key(connection, record): record for record in page.records}
         fresh = {key: record for key, record in keyed.items() if not self._is_latest(key)}
         if not fresh and self._checkpoints.get(connection) == page.checkpoint:
@@ -100,6 +104,19 @@ class Intake:
         if records:
             self._seams.metrics.ingest_events.labels(origin.value, "stored").inc(len(records))
             self._bell.ring()
+
+    async def _trust_memory(self, connection: str) -> None:
+        """Forget what was journaled here once another replica may have journaled something newer.
+
+        That is when it told us of a webhook, and when it polled meanwhile: then the lease has another fence.
+        """
+        lease = current_lease()
+        known = (await self._seams.store.heard(connection), lease.fence if lease else 0)
+        if self._known.get(connection, known) != known:
+            self._journaled.clear()
+            self._latest.clear()
+            self._checkpoints.pop(connection, None)
+        self._known[connection] = known
 
     def _is_latest(self, key: str) -> bool:
         """Whether a record was journaled, and no other version of its response since."""

@@ -39,7 +39,8 @@ class ReadBack:
         self._source = source
         self._seams = seams
         self._intake = intake
-        self._bell = Bell()
+        self.bell = Bell()
+        """Rung when a webhook has told of something, at this replica or another."""
         self._failures = 0
         self._tries: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
@@ -55,7 +56,7 @@ class ReadBack:
         """
         await self._seams.store.note_hints(self._name, hints, heard_at=self._seams.clock.now_ms())
         self._seams.metrics.ingest_events.labels("webhook", "hinted").inc(len(hints))
-        self._bell.ring()
+        self.bell.ring()
 
     async def run(self) -> None:
         """Read back until the service has ended, but not while the connection is paused; cancelled from outside."""
@@ -68,7 +69,7 @@ class ReadBack:
             if self._failures:
                 await anyio.sleep(pause)
             else:
-                await self._bell.wait(pause)
+                await self.bell.wait(pause)
             pause = await self.step()
 
     async def step(self) -> float | None:

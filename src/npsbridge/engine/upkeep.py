@@ -4,21 +4,29 @@ from collections.abc import Iterable
 
 import anyio
 
-from npsbridge.core.records import Retention
+from npsbridge.core.records import Health, Retention
 from npsbridge.engine.bell import Bell
+from npsbridge.engine.board import Direction
+from npsbridge.engine.fleet import Team
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreUnavailable
 
 PURGE_EVERY = 600.0
 BETWEEN_CHUNKS = 0.05
 LOOK_EVERY = 1.0
+LOOK_AT_OTHERS_EVERY = 0.25
+"""Seconds, where other replicas journal what is this one's to route or to deliver."""
+RING_ANYWAY = 5.0
+"""Seconds after which the loops look although nobody has told of anything: what one replica tells may be lost."""
 
 
 class Upkeep:
     """Two quiet loops over the store."""
 
-    def __init__(self, seams: Seams, *, retention: Retention, bells: Iterable[Bell]) -> None:
+    def __init__(self, seams: Seams, *, retention: Retention, bells: Iterable[Bell], team: Team | None = None) -> None:
+        """With a `team` others share the store, and are shown as well."""
         self._seams = seams
+        self._team = team
         self._retention = retention
         self._bells = tuple(bells)
 
@@ -38,10 +46,31 @@ class Upkeep:
         return deleted > 0
 
     async def listen(self) -> None:
-        """Tell every loop when another process (a verb of the command line) has written to the store."""
+        """Tell every loop when another process (a replica, a verb of the command line) has written to the store."""
+        is_shared = self._team is not None
+        pause, quiet = LOOK_AT_OTHERS_EVERY if is_shared else LOOK_EVERY, 0.0
         while True:
-            await anyio.sleep(LOOK_EVERY)
-            if await self._seams.store.changed_elsewhere():
-                self._seams.pauses.learn(await self._seams.store.facts())
-                for bell in self._bells:
-                    bell.ring()
+            await anyio.sleep(pause)
+            quiet += pause
+            try:
+                if await self._seams.store.changed_elsewhere() or (is_shared and quiet >= RING_ANYWAY):
+                    quiet = 0.0
+                    await self._take_notice()
+            except StoreUnavailable:
+                continue  # the heartbeat tells of it
+
+    async def _take_notice(self) -> None:
+        self._seams.pauses.learn(await self._seams.store.facts())
+        if (team := self._team) is not None:
+            noted = await self._seams.store.health()
+            self._seams.board.learn(one for one in noted if team.has_somebody_for(work_of(one)))
+        for bell in self._bells:
+            bell.ring()
+
+
+def work_of(line: Health) -> str:
+    """The piece of work that a line of health is of."""
+    return f"{WORK[Direction(line.direction)]} {line.connection}"
+
+
+WORK = {Direction.PULL: "poll", Direction.FORWARD: "forward"}

@@ -5,7 +5,7 @@ every wait and the decoded size of every answer, and counts each request. It dec
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -13,9 +13,10 @@ from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from npsbridge import __version__
+from npsbridge.core.leases import current_lease
 from npsbridge.core.model import Record
 from npsbridge.core.pace import RateWindow
-from npsbridge.errors import AnswerLost, NotSent, UnreadablePage
+from npsbridge.errors import AnswerLost, NotSent, StoreUnavailable, UnreadablePage
 from npsbridge.metrics import Metrics
 
 ANSWER_LIMIT = 16 * 1024 * 1024
@@ -42,12 +43,22 @@ class HttpClient:
         *,
         connection: str,
         window: RateWindow | None = None,
+        book: Callable[[], Awaitable[float]] | None = None,
     ) -> None:
-        """Without a `window` there is no limit."""
+        """Make one.
+
+        Args:
+            session: see `open_session`.
+            metrics: where each request is counted.
+            connection: under which name.
+            window: the limit of the account; without it there is none.
+            book: books a request where other replicas ask the same account, and says in how many seconds it may leave.
+        """
         self._session = session
         self._metrics = metrics
         self._connection = connection
         self._window = window or RateWindow(0, 60)
+        self._book = book
 
     @property
     def window(self) -> RateWindow:
@@ -77,7 +88,7 @@ class HttpClient:
             timeout: aiohttp's limits.
 
         Raises:
-            NotSent: the vendor never saw the request.
+            NotSent: the vendor never saw the request; or another replica has to make it.
             AnswerLost: the vendor may have seen it.
             UnreadablePage: the answer is larger than we take, or cannot be decompressed.
         """
@@ -103,8 +114,30 @@ class HttpClient:
 
     async def _take_turn(self) -> None:
         delay = self._window.reserve(asyncio.get_running_loop().time())
+        if self._book is not None:
+            try:
+                delay = max(delay, await self._book())
+            except StoreUnavailable as error:
+                raise NotSent(f"the limit shared by all replicas cannot be asked: {error}") from error
         if delay > 0:
             await asyncio.sleep(delay)
+        _insist_on_lease()
+
+
+def _insist_on_lease() -> None:
+    """Nothing leaves under a lease that another replica may hold by now.
+
+    Raises:
+        NotSent: it has run out.
+    """
+    lease = current_lease()
+    if lease is not None and not lease.is_good():
+        raise NotSent(f"this replica may no longer do {lease.name}: it was not heard of for too long")
+
+
+async def _insist_once_connected(*_: object) -> None:
+    """The last moment before a request leaves; to connect may have taken long, and this process may have slept."""
+    _insist_on_lease()
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
@@ -140,10 +173,14 @@ def _words(error: Exception) -> str:
 async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
     """A session that keeps no cookies, resolves names afresh every five minutes and trusts no environment."""
     connector = aiohttp.TCPConnector(limit=64, ttl_dns_cache=300, keepalive_timeout=30)
+    last_moment = aiohttp.TraceConfig()
+    last_moment.on_connection_create_end.append(_insist_once_connected)
+    last_moment.on_connection_reuseconn.append(_insist_once_connected)
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
+        trace_configs=[last_moment],
         headers={"User-Agent": f"npsbridge/{__version__}"},
     ) as session:
         yield session

@@ -36,13 +36,14 @@ def loops_of(store: MemoryStore, parts: Parts) -> Loops:
 
 def test_there_is_a_loop_for_every_part() -> None:
     loops = loops_of(MemoryStore(), Parts(sources=[ScriptedSource()], sinks=[ScriptedDestination()]))
-    assert set(loops.feeding) == {"purge", "listen", "budgets", "router", "poll shop"}
+    assert set(loops.own) == {"listen", "budgets"}
+    assert set(loops.feeding) == {"purge", "router", "poll shop"}
     assert set(loops.lanes) == {"forward sink"}
 
 
 def test_without_a_sink_nothing_is_routed() -> None:
     loops = loops_of(MemoryStore(), Parts())
-    assert set(loops.feeding) == {"purge", "listen", "budgets"}
+    assert set(loops.feeding) == {"purge"}
 
 
 @pytest.mark.looptime

@@ -27,6 +27,7 @@ from npsbridge.engine.board import Board
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreFull
 from npsbridge.metrics import Metrics
+from npsbridge.store.alone import Alone
 
 NOW = 1_775_001_600_000
 """2026-04-01T00:00:00Z, in milliseconds."""
@@ -36,6 +37,9 @@ class MemoryStore:
     """As much of a store as the loops ask for; what it was told stands in its lists."""
 
     def __init__(self) -> None:
+        self.leases = Alone(Clock())
+        self.webhooks: dict[str, int] = {}
+        """By connection: the number of the last webhook that any process journaled."""
         self.full: set[str] = set()
         """Names of methods that find no room."""
         self.facts_noted: dict[str, str] = {}
@@ -58,6 +62,9 @@ class MemoryStore:
     def _room(self, name: str) -> None:
         if name in self.full:
             raise StoreFull("no room")
+
+    async def heard(self, connection: str) -> int:
+        return self.webhooks.get(connection, 0)
 
     async def facts(self) -> Mapping[str, str]:
         return self.facts_noted

@@ -54,7 +54,7 @@ class PostgresStore:
         self._clock = clock
         self._gathering = Gathering(self._append_together)
         self._views = PostgresViews(connections)
-        self.leases = PostgresLeases(connections)
+        self._leases = PostgresLeases(connections)
 
     async def _write(self, act: Act[Result]) -> Result:
         """Write in one transaction, and have the others hear of it."""
@@ -102,6 +102,11 @@ class PostgresStore:
     async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
         """They were read back, or never will be."""
         await self._execute(sql.FORGET_HINTS, connection, column(hints))
+
+    async def heard(self, connection: str) -> int:
+        """The number of the last webhook of a connection."""
+        ((last,),) = await self._connections.rows(sql.LAST_WEBHOOK, connection)
+        return last or 0
 
     async def _execute(self, statement: str, *values: Any) -> None:
         """Write with one statement."""
@@ -277,6 +282,11 @@ class PostgresStore:
         return [(number, rows.remembered_response(tuple(rest))) for number, *rest in found]
 
     # --- what can be seen -----------------------------------------------------------------------------------------
+
+    @property
+    def leases(self) -> PostgresLeases:
+        """Who does what, among the replicas."""
+        return self._leases
 
     @property
     def views(self) -> PostgresViews:

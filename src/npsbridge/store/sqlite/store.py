@@ -34,6 +34,7 @@ from npsbridge.core.records import (
 )
 from npsbridge.errors import StoreError
 from npsbridge.store import rows
+from npsbridge.store.alone import Alone
 from npsbridge.store.sqlite import calls, erasure, steering, writes
 from npsbridge.store.sqlite import people as people_rows
 from npsbridge.store.sqlite import statements as sql
@@ -70,6 +71,7 @@ class SqliteStore:
         self._view = view
         """Reads of those who look: metrics, command line."""
         self._views = views
+        self._leases = Alone(clock)
         self._clock = clock
         self._data_version = data_version
 
@@ -101,6 +103,11 @@ class SqliteStore:
     async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
         """They were read back, or never will be."""
         await self._writer.run(lambda database: writes.forget_hints(database, connection, hints))
+
+    async def heard(self, connection: str) -> int:
+        """Webhooks are journaled by the one daemon that holds the file."""
+        del connection
+        return 0
 
     # --- routing --------------------------------------------------------------------------------------------------
 
@@ -264,6 +271,11 @@ class SqliteStore:
         return await steering.untold(self._view, connection, after, limit)
 
     # --- what can be seen -----------------------------------------------------------------------------------------
+
+    @property
+    def leases(self) -> Alone:
+        """One daemon does everything."""
+        return self._leases
 
     @property
     def views(self) -> SqliteViews:
