@@ -86,14 +86,16 @@ class VirtualTime:
 
 
 class _Watched:
-    """A store whose calls let time stand still."""
+    """A store, or a part of one, whose calls let time stand still."""
 
-    def __init__(self, store: Store, time: VirtualTime) -> None:
+    def __init__(self, store: Any, time: VirtualTime) -> None:
         self._store = store
         self._time = time
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
+        if not callable(method):
+            return method if isinstance(method, bool) else _Watched(method, self._time)
 
         async def call(*arguments: Any, **options: Any) -> Any:
             with self._time.standing_still():

@@ -19,6 +19,7 @@ from npsbridge.app.sockets import Sockets
 from npsbridge.clock import Clock
 from npsbridge.core.storage import Store
 from npsbridge.engine.board import Board
+from npsbridge.engine.fleet import Team
 from npsbridge.engine.intake import Intake
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import NpsbridgeError
@@ -46,6 +47,7 @@ class App:
     board: Board
     metrics: Metrics
     clock: Clock
+    team: Team
     public: Listener
     admin: Listener
 
@@ -125,6 +127,7 @@ async def running(
             board=seams.board,
             metrics=metrics,
             clock=clock,
+            team=loops.team,
             public=public,
             admin=admin,
         )

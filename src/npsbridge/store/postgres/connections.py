@@ -129,7 +129,8 @@ async def open_connections(place: Place, *, is_current_enough: bool = False) -> 
         await _prepare(place, is_current_enough=is_current_enough)
         pool = await asyncpg.create_pool(
             place.url,
-            min_size=1,
+            # None is kept for its own sake: asyncpg would try again and again to have them, and log each failure.
+            min_size=0,
             max_size=MOST_CONNECTIONS,
             timeout=CONNECT_SECONDS,
             command_timeout=ANSWER_SECONDS,
