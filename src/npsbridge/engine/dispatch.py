@@ -162,13 +162,13 @@ class Lane:
     async def _attempt_and_look_ahead(self, batch: Sequence[Delivery]) -> None:
         """Claim what comes next while a batch is under way; it goes next if all of the batch was delivered."""
         self._batches_ahead = (self._batches_ahead + 1) % MOST_AHEAD
-        trouble: StoreUnavailable | None = None
+        trouble: StoreError | None = None
         async with anyio.create_task_group() as group:
             if self._batches_ahead and len(batch) >= self._pace.size:
                 group.start_soon(self._look_ahead, batch[-1].id)
             try:
                 await self._attempt(batch)
-            except StoreUnavailable as error:  # as it is, and not in a group
+            except StoreError as error:  # as it is, and not in a group
                 trouble = error
         if trouble or self._left_something or self._pace.verdict is not Verdict.FLOWS:
             self._ahead = []
