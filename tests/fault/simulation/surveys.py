@@ -10,6 +10,7 @@ from fault.simulation.callers import Sent
 from fault.simulation.promises import promise
 from fault.simulation.world import World, step_of
 from fault.survey_truth import READ
+from npsbridge.core.callreading import LATE
 from npsbridge.core.forward import SURVEY, is_sampled
 from npsbridge.core.model import Delivery, State
 
@@ -121,7 +122,9 @@ def check_fates(world: World, vendor: str, found: list[Effect], rows: dict[int, 
         is_misdated = world.clock.furthest > 0 and world.kind.on_unknown == "verify"
         if row.state is State.DELIVERED:
             promise(asked[sent.step] or is_misdated, f"I1: {vendor} is said to have taken {sent}, and has not: {row}")
-        wanted = {State.EXPIRED} if sent.is_old else GOOD_ENDS
+        # Under a clock that is a week ahead, what comes now looks like an old request that is played again.
+        seems_old = world.clock.furthest > LATE.total_seconds()
+        wanted = {State.EXPIRED} if sent.is_old else GOOD_ENDS | ({State.EXPIRED} if seems_old else set())
         is_unsampled = not is_in_sample(world, sent)
         promise(row.state in wanted or is_unsampled, f"I1: {sent} ended {row.state} at {vendor}: {row.reason}")
         is_wanted = row.state in {State.DELIVERED, State.FILTERED} and not (sent.is_old or is_unsampled or is_misdated)
