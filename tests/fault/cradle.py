@@ -10,11 +10,14 @@ import importlib
 import json
 import os
 import signal
+import sqlite3
 import sys
+from collections.abc import Iterator
 from typing import Any, Final
 
 from npsbridge.cli import main
 from npsbridge.platforms import settings_classes
+from npsbridge.store.sqlite import upgrades
 from npsbridge.store.sqlite.store import SqliteStore
 
 PR_SET_PTRACER: Final = 0x59616D61
@@ -24,15 +27,17 @@ BEGIN: Final = signal.SIGUSR1
 """For this a life waits that is told to; it is not lost if it comes before anybody waits."""
 
 
-def stop_at(method: str, state: str | None, moment: str, passes: int) -> None:
+def stop_at(method: str, state: str | None, fact: str | None, moment: str, passes: int) -> None:
     """Stand still around a call of a method of the store, after so many calls like it, or die within it."""
     carry_out = getattr(SqliteStore, method)
     left = passes
 
+    def concerns(given: Any) -> bool:
+        return (state is None or any(one.state == state for one in given)) and (fact is None or fact == given)
+
     async def stopping(store: SqliteStore, *arguments: Any, **options: Any) -> Any:
         nonlocal left
-        concerned = state is None or any(one.state == state for one in arguments[0])
-        if not concerned or (left := left - 1) >= 0:
+        if not concerns(arguments[0]) or (left := left - 1) >= 0:
             return await carry_out(store, *arguments, **options)
         if moment == "within":
             writing = asyncio.ensure_future(carry_out(store, *arguments, **options))
@@ -47,12 +52,32 @@ def stop_at(method: str, state: str | None, moment: str, passes: int) -> None:
     setattr(SqliteStore, method, stopping)
 
 
+def die_upgrading(passes: int) -> None:
+    """Die in the middle of an upgrade, after so many of its statements."""
+    take_step = upgrades._take_step
+    left = passes
+
+    def deadly(statements: upgrades.Upgrade) -> Iterator[str]:
+        nonlocal left
+        for statement in statements:
+            if (left := left - 1) < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield statement
+
+    def take_deadly_step(database: sqlite3.Connection, number: int, statements: upgrades.Upgrade) -> None:
+        take_step(database, number, deadly(statements))  # type: ignore[arg-type]  # it goes through them once
+
+    upgrades._take_step = take_deadly_step
+
+
 def live(stop: dict[str, Any] | None, mistake: str | None, *, waits: bool) -> None:
     """One life, in a process of its own."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY, 0, 0, 0)
-    if stop is not None:
+    if stop is not None and stop["method"] == "upgrade":
+        die_upgrading(stop["passes"])
+    elif stop is not None:
         stop_at(**stop)
     if mistake is not None:
         getattr(importlib.import_module("fault.crash.mistakes"), mistake)()

@@ -30,13 +30,16 @@ TESTS: Final = Path(__file__).parents[1]
 class Stop:
     """A moment in the life of a daemon: around a call of a method of its store."""
 
-    method: Literal["append", "commit_routing", "settle", "note_fact"]
+    method: Literal["append", "commit_routing", "settle", "note_fact", "upgrade"]
+    """`upgrade` is none of the store: it stands for the statements of an upgrade, in which the life ends."""
     moment: Literal["before", "within", "after"]
     """`within`: the write is under way, and the life ends by its own hand; otherwise it stands still there."""
     state: State | None = None
     """Of `settle`: only when something gets into this state."""
+    fact: str | None = None
+    """Of `note_fact`: only when this one is noted."""
     passes: int = 0
-    """How many such calls go through before."""
+    """How many such calls, or statements, go through before."""
 
 
 @dataclass(kw_only=True)

@@ -80,6 +80,7 @@ class Polling(Answers):
         "EVENTS__NAMES": json.dumps(["Submit Survey"]),
     }
     from_birth = True
+    reads_history = True
 
     async def prepare(self) -> None:
         async with open_store(self.line.environment["STORE_URL"], clock=self.line.clock):
@@ -89,10 +90,14 @@ class Polling(Answers):
 
 
 class Delivering(Answers):
-    """Answers that are in the outbox go out to Segment, in several batches."""
+    """Answers that are in the outbox go out to Segment, in several batches, and are noted as delivered."""
 
     COUNT = 90
-    changes: ClassVar = {"DELIGHTED__PULL": "true", "DELIGHTED__POLL_INTERVAL": "1h"}
+    changes: ClassVar = {
+        "DELIGHTED__PULL": "true",
+        "DELIGHTED__POLL_INTERVAL": "1h",
+        "SEGMENT__RATE_LIMIT": "600",  # a batch is a quarter of it
+    }
     from_birth = True
 
     async def prepare(self) -> None:

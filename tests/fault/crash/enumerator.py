@@ -85,7 +85,7 @@ async def passed_points(scene: Scene) -> list[Point]:
     """The points of a life that nobody kills."""
     await scene.begin_round()
     assert not await killed_at(scene, None)
-    return points_of(scene.part(calls(_log(scene).read_text().splitlines())))
+    return points_of(scene.part(calls(strace_log(scene).read_text().splitlines())))
 
 
 def check_files(scene: Scene) -> None:
@@ -100,14 +100,17 @@ def check_files(scene: Scene) -> None:
         scene.check_disk(database)
 
 
-async def killed_at(scene: Scene, point: Point | None, *, mistake: str | None = None) -> bool:
-    """A life that does its work and then ends in peace; whether it was killed before."""
+async def killed_at(scene: Scene, point: Point | None, *, mistake: str | None = None, whole: bool = False) -> bool:
+    """A life that does its work and then ends in peace; whether it was killed before.
+
+    With `whole`, everything that it wrote and sent is written down, from its birth.
+    """
     daemon = scene.daemon
-    await daemon.begin(mistake=mistake, waits=scene.from_birth)
-    if not scene.from_birth:
+    await daemon.begin(mistake=mistake, waits=scene.from_birth or whole)
+    if not (scene.from_birth or whole):
         await daemon.ready()
-    async with traced(daemon.child, _log(scene), kill=point):
-        if scene.from_birth:
+    async with traced(daemon.child, strace_log(scene), kill=point, whole=whole):
+        if scene.from_birth or whole:
             daemon.send(signal.SIGUSR1)
         ended = asyncio.create_task(daemon.ended())
         if not scene.from_birth:
@@ -154,12 +157,13 @@ async def _settled(scene: Scene) -> None:
         raise
 
 
-def _log(scene: Scene) -> Path:
+def strace_log(scene: Scene) -> Path:
+    """Where strace writes down the life that is looked into."""
     return scene.line.folder / "strace.log"
 
 
 def _words(scene: Scene, point: Point, error: BaseException) -> str:
     return (
         f"killed at {point}: {error}\nto kill there alone: CRASH_POINTS={point}\n"
-        f"the last calls of that life:\n{last_calls(_log(scene))}\n{scene.daemon.output}"
+        f"the last calls of that life:\n{last_calls(strace_log(scene))}\n{scene.daemon.output}"
     )

@@ -8,9 +8,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from npsbridge.core.envelope import CallSource
 from npsbridge.core.model import Delivery
 from npsbridge.core.records import Arrival
 from npsbridge.engine.dispatch import Lane
+from npsbridge.engine.intake import Intake
 from npsbridge.store.sqlite import opening, upgrades
 from npsbridge.store.sqlite.store import SqliteStore
 
@@ -18,8 +20,6 @@ LATER: Final = 0.2
 """Seconds by which a mistake comes late; what must not come before it has come by then, on a busy machine as well."""
 
 _left_behind: set[asyncio.Task[None]] = set()
-_append = SqliteStore.append
-_carefully = Lane._set_out
 
 
 def lets_the_disk_be_lazy() -> None:
@@ -30,36 +30,39 @@ def lets_the_disk_be_lazy() -> None:
 
 def answers_before_the_commit() -> None:
     """Callers are thanked before what they sent is on disk."""
+    keep = Intake.calls
 
-    async def append(store: SqliteStore, arrivals: Sequence[Arrival], **more: Any) -> None:
+    async def calls(intake: Intake, body: bytes, count: int, source: CallSource) -> None:
         async def afterwards() -> None:
             await asyncio.sleep(LATER)
-            await _append(store, arrivals, **more)
+            await keep(intake, body, count, source)
 
         _later(afterwards())
 
-    _replace(SqliteStore, append)
+    _replace(Intake, calls)
 
 
 def moves_the_checkpoint_first() -> None:
     """The checkpoint is on disk before the page that it belongs to."""
+    keep = SqliteStore.append
 
     async def append(
         store: SqliteStore, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None
     ) -> None:
-        await _append(store, [], checkpoint=checkpoint)
-        await _append(store, arrivals)
+        await keep(store, [], checkpoint=checkpoint)
+        await keep(store, arrivals)
 
     _replace(SqliteStore, append)
 
 
 def notes_the_intent_late() -> None:
     """A request for a survey leaves before anything on disk says so."""
+    carefully = Lane._set_out
 
     async def _set_out(lane: Lane, batch: Sequence[Delivery]) -> Sequence[Delivery]:
         async def afterwards() -> None:
             await asyncio.sleep(LATER)
-            await _carefully(lane, batch)
+            await carefully(lane, batch)
 
         _later(afterwards())
         return batch

@@ -24,6 +24,9 @@ class Scene(ABC):
     from_birth: ClassVar[bool] = False
     """Whether the work begins with the daemon; otherwise when it is ready and something is sent."""
 
+    reads_history: ClassVar[bool] = False
+    """Whether it is about pages and checkpoints."""
+
     def __init__(self, line: Outbound, daemon: Lives) -> None:
         self.line = line
         self.daemon = daemon
