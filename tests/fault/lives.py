@@ -102,12 +102,18 @@ class Lives(Daemon):
 
 
 @asynccontextmanager
-async def lives(folder: Path, environment: Mapping[str, str]) -> AsyncIterator[Lives]:
-    """A cradle for lives with these settings, which have no prefix; what lives at the end of the block is killed."""
+async def lives(folder: Path, environment: Mapping[str, str], **systemd: str) -> AsyncIterator[Lives]:
+    """A cradle for lives with these settings, which have no prefix; what lives at the end of the block is killed.
+
+    Args:
+        folder: their working directory.
+        environment: their settings.
+        systemd: what a service manager adds, such as NOTIFY_SOCKET.
+    """
     settings = {f"NPSBRIDGE_{name}": value for name, value in environment.items()}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error", "-m", "fault.cradle", "run"),
-        env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "PYTHONPATH": str(TESTS)} | settings,
+        env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "PYTHONPATH": str(TESTS)} | settings | systemd,
         cwd=folder,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

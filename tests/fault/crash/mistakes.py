@@ -5,19 +5,25 @@ A function of this file spoils one life; `fault.cradle` calls it by its name, in
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from npsbridge.core.envelope import CallSource
 from npsbridge.core.model import Delivery
-from npsbridge.core.records import Arrival
+from npsbridge.core.records import Arrival, JournalEntry, Routing
+from npsbridge.engine import supervise
 from npsbridge.engine.dispatch import Lane
+from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.router import Router
 from npsbridge.store.sqlite import opening, upgrades
 from npsbridge.store.sqlite.store import SqliteStore
 
 LATER: Final = 0.2
 """Seconds by which a mistake comes late; what must not come before it has come by then, on a busy machine as well."""
+LONGEST: Final = 600.0
+"""Seconds that something stands still, unless its process is killed before."""
 
 _left_behind: set[asyncio.Task[None]] = set()
 
@@ -79,6 +85,41 @@ def upgrades_bit_by_bit() -> None:
         database.execute(f"PRAGMA user_version = {number:d}")
 
     _replace(upgrades, _take_step)
+
+
+def keeps_failing() -> None:
+    """Routing fails whenever there is something to route, and is tried again without a pause."""
+
+    async def route(_: CallRouter, __: Sequence[JournalEntry]) -> list[Routing]:
+        raise ValueError("a mistake of ours")
+
+    def backoff(*_: Any, **__: Any) -> float:
+        return 0.0
+
+    _replace(CallRouter, route)
+    _replace(supervise, backoff)
+
+
+def blocks_the_loop() -> None:
+    """The event loop stands still after a moment."""
+
+    async def run(_: Router) -> None:
+        await asyncio.sleep(LATER)
+        time.sleep(LONGEST)  # noqa: ASYNC251 - that is the mistake
+
+    _replace(Router, run)
+
+
+def hangs_the_writer() -> None:
+    """The thread that writes stands still after a moment; the loop does not."""
+
+    async def run(router: Router) -> None:
+        await asyncio.sleep(LATER)
+        store = router._store
+        assert isinstance(store, SqliteStore)
+        await store._writer.run(lambda _: time.sleep(LONGEST))
+
+    _replace(Router, run)
 
 
 def _replace(owner: object, by: Callable[..., Any]) -> None:

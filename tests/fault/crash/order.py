@@ -39,7 +39,7 @@ async def order_kept(scene: Scene, *, mistake: str | None = None) -> "Order":
     laid_out({FILES[0]: (scene.line.folder / FILES[0]).read_bytes()}, before)
     assert not await killed_at(scene, None, mistake=mistake, whole=True)
     order = Order(scene)
-    await order.check(calls(strace_log(scene).read_text().splitlines()), before)
+    await order.check(list(scene.part(calls(strace_log(scene).read_text().splitlines()))), before)
     return order
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -29,8 +30,10 @@ async def test_i1_i2_i8_i11_i12_f1_killed_before_any_call_it_lives_on_and_keeps_
     async with scene(name, tmp_path) as work:
         toll = await enumerate_kills(work, wanted)
     record_property("kills", len(toll.killed))
-    record_property("longest seconds until ready", max(toll.seconds))
+    record_property("seconds until ready, usually", median(toll.seconds))
+    record_property("seconds until ready, at most", max(toll.seconds))
     assert len(toll.killed) >= enough(wanted)
+    assert median(toll.seconds) < READY_WITHIN
 
 
 @pytest.mark.parametrize(
