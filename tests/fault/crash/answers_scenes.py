@@ -44,7 +44,6 @@ class Answers(Scene):
     async def begin_round(self) -> None:
         await super().begin_round()
         self.line.segment.forget()
-        self.said_before = len(self.line.segment.requests)
 
     def is_done(self) -> bool:
         return self.line.segment.message_ids >= self.expected

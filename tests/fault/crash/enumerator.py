@@ -54,13 +54,13 @@ async def enumerate_kills(scene: Scene, wanted: str, *, mistake: str | None = No
     toll = Toll()
     for point in await _points(scene, wanted):
         await scene.begin_round()
-        if await killed_at(scene, point, mistake=mistake):
-            toll.killed.append(point)
-            try:
+        try:
+            if await killed_at(scene, point, mistake=mistake):
+                toll.killed.append(point)
                 check_files(scene)
                 toll.seconds.append(await lived_on(scene))
-            except (AssertionError, TimeoutError) as error:
-                raise Violation(_words(scene, point, error)) from error
+        except (AssertionError, TimeoutError) as error:
+            raise Violation(_words(scene, point, error)) from error
     return toll
 
 

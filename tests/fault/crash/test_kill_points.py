@@ -39,10 +39,10 @@ async def test_i1_i2_i8_i11_i12_f1_killed_before_any_call_it_lives_on_and_keeps_
 @pytest.mark.parametrize(
     ("name", "mistake", "at", "said"),
     [
-        ("ingest", "answers_before_the_commit", ["pwrite64:1"], "I1:"),
+        ("ingest", "answers_before_the_commit", [f"pwrite64:{n}" for n in range(1, 60, 4)], "I1:"),
         ("poll", "moves_the_checkpoint_first", [f"fdatasync:{n}" for n in range(2, 12)], "I11:"),
         ("survey", "notes_the_intent_late", [f"pwrite64:{n}" for n in range(15, 90, 5)], "I8:"),
-        ("upgrade", "upgrades_bit_by_bit", ["fdatasync:9"], "I21:"),
+        ("upgrade", "upgrades_bit_by_bit", [f"fdatasync:{n}" for n in range(5, 20)], "I21:"),
     ],
 )
 async def test_it_notices_a_daemon_that_breaks_its_promises(

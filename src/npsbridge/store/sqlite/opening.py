@@ -143,8 +143,16 @@ def _refuse_what_is_no_store(path: Path) -> None:
 
 def _refuse_to_replace(path: Path) -> None:
     wal = beside(path, "-wal")
-    if wal.exists() and wal.stat().st_size > 0:
+    if _holds_something(wal):
         raise StoreUnusable(f"{path} is gone, but its {wal.name} is still there; restore the file, or remove both")
+
+
+def _holds_something(wal: Path) -> bool:
+    """Whether there are pages in a WAL; the last process that leaves the store may remove it at any moment."""
+    try:
+        return wal.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _is_allowed(path: Path, ways: int) -> bool:
@@ -173,8 +181,7 @@ def _standing_version(path: Path) -> int:
 
 def _refuse_what_is_cut_short(path: Path) -> None:
     """By the header's own count of pages; SQLite itself takes the missing part of a last page for zeros."""
-    wal = beside(path, "-wal")
-    if wal.exists() and wal.stat().st_size > 0:
+    if _holds_something(beside(path, "-wal")):
         return  # what is missing may be in there
     try:
         with path.open("rb") as file:

@@ -55,6 +55,16 @@ def test_a_store_of_today_is_left_as_it_is(path: Path) -> None:
     assert digest(path) == before
 
 
+def test_a_wal_that_a_leaving_daemon_removes_meanwhile_is_no_trouble(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_current(path)
+    carry_out = Path.exists
+    # It is there when somebody looks, and gone when its length is asked for.
+    monkeypatch.setattr(Path, "exists", lambda file: file.name.endswith("-wal") or carry_out(file))
+    assert is_current(path)
+
+
 def test_f1_what_a_crash_left_of_a_creation_is_no_hindrance(path: Path) -> None:
     for end in ("", "-wal", "-shm"):
         path.with_name(f"npsbridge.db.new{end}").write_bytes(b"half")
