@@ -17,7 +17,7 @@ from fault.crash.tracing import Point, last_calls, points_of, spread, traced
 
 ENOUGH: Final = 50
 """Kills that every kind of work must have survived."""
-USUAL: Final = 56
+USUAL: Final = 64
 """Points that are tried unless CRASH_POINTS says otherwise; the last may lie behind the end."""
 SETTLED_WITHIN: Final = 20.0
 """Seconds from there until nothing is owed; far more than it takes on a busy machine."""
