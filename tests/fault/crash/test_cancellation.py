@@ -100,10 +100,7 @@ class Shop:
 @asynccontextmanager
 async def running(loops: Loops, *, cut: str = "", at: int = 0) -> AsyncIterator[asyncio.Task[Any]]:
     """All loops at work; at the end of the block they are cancelled. Gives the one that may be cut short."""
-    every: dict[str, Callable[[], Awaitable[None]]] = {
-        **loops.feeding,
-        **{n: lane.run for n, lane in loops.lanes.items()},
-    }
+    every = {**loops.own, **loops.feeding, **{name: make().run for name, make in loops.lanes.items()}}
     tasks = {
         name: asyncio.ensure_future(awaited(CutShort(_coroutine(run), at if name == cut else 0)))
         for name, run in every.items()
