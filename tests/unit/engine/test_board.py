@@ -5,7 +5,7 @@ import pytest
 from end_to_end.harness import log_kept
 from npsbridge.engine.board import Board, Condition, Direction
 from npsbridge.engine.pauses import by_hand
-from unit.engine.doubles import MemoryStore, seams_of
+from unit.engine.doubles import NOW, MemoryStore, seams_of
 
 PULL, FORWARD = Direction.PULL, Direction.FORWARD
 
@@ -105,3 +105,22 @@ async def test_a_refused_key_behind_a_pause_by_hand_is_a_failure_again() -> None
     for reason in (by_hand("shop"), "HTTP 401"):
         await board.note("shop", PULL, Condition.PAUSED, reason=reason)
     assert board.status == "fail"
+
+
+async def test_when_it_is_asked_again_is_known_until_it_is_noted_anew() -> None:
+    board = a_board(MemoryStore())
+    board.expect("shop", PULL, NOW + 60_000)
+    await board.note("shop", PULL, Condition.CONNECTED)
+    board.expect("shop", PULL, NOW + 60_000)
+    assert [line.next_at for line in board.lines()] == [NOW + 60_000]
+    await board.note("shop", PULL, Condition.CONNECTED)
+    assert [line.next_at for line in board.lines()] == [None]
+
+
+async def test_the_time_left_of_a_history_goes_by_what_this_process_has_read() -> None:
+    moments = iter([100.0, 150.0])
+    board = seams_of(MemoryStore(), wall=lambda: next(moments)).board
+    await board.note("shop", PULL, Condition.BACKFILLING, progress=0.5)
+    assert board.lines()[0].time_left(100_000) is None
+    await board.note("shop", PULL, Condition.BACKFILLING, progress=0.75)
+    assert board.lines()[0].time_left(150_000) == 50

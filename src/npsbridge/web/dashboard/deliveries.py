@@ -163,6 +163,7 @@ async def delivery_page(pages: Pages, request: web.Request) -> web.Response:
         "delivery.html",
         request,
         one=delivery,
+        whom=(await store.people([delivery.person])).get(delivery.person),
         traced=found,
         body=body_text(delivery.body),
         states=STATES,

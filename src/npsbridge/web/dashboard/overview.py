@@ -257,7 +257,8 @@ async def _owed(store: Store) -> tuple[Ledger, dict[tuple[str, State], int], dic
 
 async def _answered(store: Store, today: int) -> tuple[dict[str, int], list[Scored]]:
     last_answers = await store.views.last_answers()
-    since = (today - 2 * WINDOW - WINDOW // 2) * DAY_MS
+    # The first point of the trend and the time before begin on the same day.
+    since = (today - 2 * WINDOW + 1) * DAY_MS
     which = Answers(connections=tuple(sorted(last_answers)), survey_type=NPS, since=since)
     return last_answers, await store.views.scores_by_day(which)
 

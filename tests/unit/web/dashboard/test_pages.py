@@ -40,7 +40,7 @@ async def test_nothing_inline_is_needed_nor_allowed_and_nothing_is_kept(house: H
         policy = answer.headers["Content-Security-Policy"]
         assert "unsafe" not in policy
         assert policy.startswith("default-src 'none'")
-        assert (answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+        assert (answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == ("no-store", "same-origin")
         text = await answer.text()
     assert " style=" not in text
     assert "<style" not in text
@@ -233,6 +233,7 @@ async def test_a_held_survey_can_be_settled_either_way_from_its_page(house: Hous
     assert f'href="/deliveries/{house.held}/confirm">They were surveyed</a>' in text
     assert f'href="/deliveries/{house.held}/ask-again">They were not: ask again</a>' in text
     assert "<b>" not in text
+    assert f"Look there for <bdi>{ANN}</bdi>" in text
 
 
 async def test_what_happened_to_an_event_is_told_from_arrival_to_delivery(house: House) -> None:
