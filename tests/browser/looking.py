@@ -40,3 +40,15 @@ async def tab(
     await context.close()
     # A page that says 403, 404 or 409 is logged by the browser as an error, and is none.
     assert [one for one in troubles if "status of 40" not in one] == []
+
+
+async def follow(page: Any, name: str) -> None:
+    """Click the first link of a name, and be on the page that it leads to."""
+    async with page.expect_navigation():
+        await page.get_by_role("link", name=name).first.click()
+
+
+async def press(page: Any, name: str) -> None:
+    """Press a button that sends a form, and be on the page that comes of it."""
+    async with page.expect_navigation():
+        await page.get_by_role("button", name=name).click()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from browser.looking import PHONE, tab
+from browser.looking import PHONE, follow, press, tab
 from npsbridge.core.model import State
 from npsbridge.engine.pauses import paused_in
 from unit.web.dashboard.house import ANN, UNHAPPIEST, House
@@ -15,17 +15,17 @@ async def test_a_newcomer_finds_the_unhappiest_answer_the_connection_that_is_dow
 ) -> None:
     async with tab(chromium, house) as page:
         await page.goto("/")
-        await page.get_by_role("link", name="Unhappiest answers of the last month").click()
+        await follow(page, "Unhappiest answers of the last month")
         assert await page.locator(".answer .comment").first.inner_text() == UNHAPPIEST
-        await page.get_by_role("link", name="Overview").click()
+        await follow(page, "Overview")
         assert "Promoter.io has been in trouble" in await page.locator("#verdict").inner_text()
         assert await page.locator("#promoter-pull .reason").inner_text() == "HTTP 503"
-        await page.get_by_role("link", name="Settle it").click()
-        await page.locator("tbody a").first.click()
-        await page.get_by_role("link", name="They were surveyed").click()
-        await page.get_by_role("button", name="They were surveyed").click()
+        await follow(page, "Settle it")
+        await follow(page, f"{house.held} survey")
+        await follow(page, "They were surveyed")
+        await press(page, "They were surveyed")
         assert await page.locator(".said").inner_text() == "Settled: it counts as delivered."
-        await page.get_by_role("link", name="Overview").click()
+        await follow(page, "Overview")
         assert await page.get_by_role("link", name="Settle it").count() == 0
     assert await house.state(house.held) is State.DELIVERED
 
@@ -40,22 +40,22 @@ async def test_every_act_on_a_delivery_and_a_connection_works(chromium: Any, hou
         await _say_yes(page, f"/deliveries/{house.queued}", "Drop it")
         assert await house.state(house.queued) is State.FILTERED
         await page.goto("/deliveries?state=dead")
-        await page.get_by_role("link", name="Drop all").click()
-        await page.get_by_role("button", name="Drop them").click()
+        await follow(page, "Drop all")
+        await press(page, "Drop them")
         assert await house.store.deliveries(state=State.DEAD) == []
         await page.goto("/")
-        await page.get_by_role("link", name="Pause satismeter").first.click()
-        await page.get_by_role("button", name="Pause").click()
+        await follow(page, "Pause satismeter")
+        await press(page, "Pause")
         assert paused_in(await house.store.facts()) == {"satismeter"}
         await page.goto("/connections/satismeter/resume")
-        await page.get_by_role("button", name="Resume").click()
+        await press(page, "Resume")
         assert paused_in(await house.store.facts()) == set()
 
 
 async def _say_yes(page: Any, place: str, name: str) -> None:
     await page.goto(place)
-    await page.get_by_role("link", name=name).click()
-    await page.get_by_role("button", name=name).click()
+    await follow(page, name)
+    await press(page, name)
     assert await page.locator(".said").count() == 1
 
 
@@ -63,13 +63,13 @@ async def test_somebody_is_looked_up_and_forgotten_after_one_question(chromium: 
     async with tab(chromium, house) as page:
         await page.goto("/people")
         await page.get_by_label("Look somebody up").fill(ANN)
-        await page.get_by_role("button", name="Look up").click()
+        await press(page, "Look up")
         assert await page.get_by_text(UNHAPPIEST).count() == 1
-        await page.get_by_role("link", name="Forget this person").click()
-        await page.get_by_role("link", name="Leave it as it is").click()
+        await follow(page, "Forget this person")
+        await follow(page, "Leave it as it is")
         assert await page.get_by_text(UNHAPPIEST).count() == 1
-        await page.get_by_role("link", name="Forget this person").click()
-        await page.get_by_role("button", name="Forget them").click()
+        await follow(page, "Forget this person")
+        await press(page, "Forget them")
         assert "is erased" in await page.locator(".said").inner_text()
     assert not (await house.store.trace(ANN)).responses
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from browser.looking import DESK, PHONE, Scheme, tab
+from browser.looking import DESK, PHONE, Scheme, press, tab
+from npsbridge.engine.board import Condition, Direction
 from unit.web.dashboard.house import ANN, SCRIPT, House
 
 PAGES = {
@@ -78,7 +79,7 @@ async def test_without_script_every_page_is_whole_and_filters_work(chromium: Any
         await page.goto("/nps")
         await page.get_by_label("Connection").select_option("retently")
         await page.get_by_label("Hide comments").check()
-        await page.get_by_role("button", name="Show").click()
+        await press(page, "Show")
         assert "connection=retently" in page.url
         assert await page.get_by_text("Comment hidden").count() > 0
         assert await page.get_by_text("Quick and friendly.").count() == 0
@@ -119,8 +120,6 @@ async def test_charts_are_drawn_for_the_width_there_is(chromium: Any, house: Hou
 
 
 async def test_a_page_keeps_itself_up_to_date_without_disturbing(chromium: Any, house: House) -> None:
-    from npsbridge.engine.board import Condition, Direction  # noqa: PLC0415
-
     async with tab(chromium, house) as page:
         await page.goto("/")
         assert await page.locator("#retently-pull .badge").inner_text() == "paused"
@@ -132,8 +131,6 @@ async def test_a_page_keeps_itself_up_to_date_without_disturbing(chromium: Any, 
 
 
 async def test_what_somebody_is_at_is_not_replaced_under_them(chromium: Any, house: House) -> None:
-    from npsbridge.engine.board import Condition, Direction  # noqa: PLC0415
-
     async with tab(chromium, house) as page:
         await page.goto("/")
         await page.locator("#cards a").first.focus()

@@ -73,13 +73,18 @@ def key_of(number: int) -> str:
     return f"{_KEY}{number}"
 
 
+def is_key(key: str) -> bool:
+    """Whether it is the key of a person, and not that of somebody who is known by an answer alone."""
+    return key.startswith(_KEY)
+
+
 def number_of(key: str) -> int:
     """As the how manyth a person was seen; the smaller, the older.
 
     Raises:
         ValueError: it is no key of a person.
     """
-    if not key.startswith(_KEY):
+    if not is_key(key):
         raise ValueError("the key of a person begins with person:")
     return int(key.removeprefix(_KEY))
 

@@ -7,6 +7,7 @@ import orjson
 from aiohttp import web
 
 from npsbridge.core.model import Delivery, Record, State
+from npsbridge.core.people import Person, is_key
 from npsbridge.core.records import AwaitedCall, JournalEntry, RememberedResponse, Trace
 from npsbridge.core.storage import Store
 from npsbridge.core.views import Listed
@@ -163,7 +164,7 @@ async def delivery_page(pages: Pages, request: web.Request) -> web.Response:
         "delivery.html",
         request,
         one=delivery,
-        whom=(await store.people([delivery.person])).get(delivery.person),
+        whom=await _whom(store, delivery),
         traced=found,
         body=body_text(delivery.body),
         states=STATES,
@@ -172,6 +173,13 @@ async def delivery_page(pages: Pages, request: web.Request) -> web.Response:
         is_held=delivery.state is State.HELD,
         said=request.query.get("said", ""),
     )
+
+
+async def _whom(store: Store, delivery: Delivery) -> Person | None:
+    """Whom a survey platform is told of; what sinks are told of answers has keys of another kind."""
+    if not is_key(delivery.person):
+        return None
+    return (await store.people([delivery.person])).get(delivery.person)
 
 
 async def find(store: Store, request: web.Request) -> Delivery:

@@ -1,5 +1,7 @@
 """The pages as a browser without script gets them, over a real store."""
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,12 @@ async def document(house: House, path: str) -> Any:
     async with house.visitor() as session, session.get(path) as answer:
         assert answer.status == 200
         return await answer.json()
+
+
+def test_a_daemon_that_nobody_looks_at_loads_neither_templates_nor_charts() -> None:
+    said = "import sys, npsbridge.app; print(sorted({'jinja2', 'pygal', 'markupsafe'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    assert ran.stdout == "[]\n"
 
 
 # --- what every page has ----------------------------------------------------------------------------------------
@@ -234,6 +242,13 @@ async def test_a_held_survey_can_be_settled_either_way_from_its_page(house: Hous
     assert f'href="/deliveries/{house.held}/ask-again">They were not: ask again</a>' in text
     assert "<b>" not in text
     assert f"Look there for <bdi>{ANN}</bdi>" in text
+
+
+async def test_a_delivery_to_a_sink_has_a_page_as_well_and_one_from_the_shelf(house: House) -> None:
+    shelf = next(one.id for one in await house.store.deliveries(state=State.DEAD) if not one.person)
+    for number in (house.dead, shelf):
+        status, text = await page(house, f"/deliveries/{number}")
+        assert (status, "Try it again" in text) == (200, True)
 
 
 async def test_what_happened_to_an_event_is_told_from_arrival_to_delivery(house: House) -> None:
