@@ -49,6 +49,8 @@ class Model:
     settling: list[str] = field(default_factory=list)
     outbox: dict[int, Owed] = field(default_factory=dict)
     shelf: set[str] = field(default_factory=set)
+    hints: dict[str, int] = field(default_factory=dict)
+    """When each was first heard of."""
     lines: Counter[str] = field(default_factory=Counter)
 
     def count(self, **entries: int) -> None:
@@ -217,6 +219,42 @@ class StoreMachine(RuleBasedStateMachine):
         stays = {*OWED, State.HELD}
         self.model.outbox = {number: one for number, one in self.model.outbox.items() if one.state in stays}
         self.model.shelf.clear()
+
+    @rule(counts=st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    def go_away_in_the_midst_of_an_arrival(self, counts: list[int]) -> None:
+        """Nobody is told what became of it: it is there as a whole, or not at all."""
+
+        async def begin_and_go() -> None:
+            writing = asyncio.ensure_future(self.store.append([arrival(count=count) for count in counts]))
+            await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.wait([writing])
+
+        self.run(begin_and_go())
+        self.restart()
+        arrived = self.run(self.store.ledger()).accepted - self.model.ledger().accepted
+        assert arrived in {0, sum(counts)}
+        if arrived:
+            self.model.unrouted += counts
+            self.model.count(accepted=sum(counts))
+
+    @rule(hints=st.lists(st.sampled_from("abcd"), max_size=3, unique=True), heard_at=st.integers(START, START + 9))
+    def hear_of(self, hints: list[str], heard_at: int) -> None:
+        self.run(self.store.note_hints("retently", hints, heard_at=heard_at))
+        for hint in hints:
+            self.model.hints.setdefault(hint, heard_at)
+
+    @rule(hints=st.lists(st.sampled_from("abcd"), max_size=3, unique=True))
+    def read_back(self, hints: list[str]) -> None:
+        self.run(self.store.forget_hints("retently", hints))
+        for hint in hints:
+            self.model.hints.pop(hint, None)
+
+    @invariant()
+    def hints_are_those_of_the_model(self) -> None:
+        found = self.run(self.store.hints("retently", 100))
+        assert {one.hint: one.heard_at for one in found} == self.model.hints
+        assert not self.run(self.store.hints("promoter", 100))
 
     @rule()
     def restart(self) -> None:
