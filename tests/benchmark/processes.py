@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -82,7 +81,7 @@ class Daemon:
         """The monotonic time at which /readyz first says yes."""
         url, deadline = f"http://127.0.0.1:{self.admin_port}/readyz", time.monotonic() + LONGEST_START
         while time.monotonic() < deadline and child.poll() is None:
-            with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=5):
+            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
                 return time.monotonic()
             time.sleep(0.01)
         raise SystemExit("the daemon did not become ready")

@@ -12,7 +12,7 @@ from npsbridge.core.records import JournalEntry, Origin, RememberedResponse
 from npsbridge.core.route import Rules
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.forwarding import CallRouter
-from npsbridge.engine.router import FULL_DISK_PAUSE, RECORDS, Desk, Router, runs
+from npsbridge.engine.router import BREATH, FULL_DISK_PAUSE, RECORDS, Desk, Router, runs
 from npsbridge.errors import BadRecord
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, seams_of
 
@@ -193,3 +193,18 @@ def test_an_entry_that_is_too_large_for_a_run_is_one_by_itself() -> None:
 
 def test_nothing_is_no_run() -> None:
     assert list(runs([])) == []
+
+
+@pytest.mark.looptime
+async def test_what_arrives_one_by_one_is_decided_together() -> None:
+    made = Desktop(an_entry(1, 10))
+    running = asyncio.create_task(made.router.run())
+    await asyncio.sleep(BREATH / 2)
+    for number in (2, 3, 4):
+        made.store.entries.append(an_entry(number, 10 * number))
+        made.bell.ring()
+        await asyncio.sleep(BREATH / 10)
+    assert [routing.journal_id for routing in made.store.routings] == [1]
+    await asyncio.sleep(BREATH)
+    assert [routing.journal_id for routing in made.store.routings] == [1, 2, 3, 4]
+    running.cancel()
