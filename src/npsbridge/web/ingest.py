@@ -5,11 +5,13 @@ with Segment's and RudderStack's; some take any other 2xx for a failure). Knows 
 """
 
 import asyncio
+import importlib
+import importlib.util
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from loguru import logger
@@ -29,6 +31,8 @@ MOST_UNDER_WAY: Final = 64 * 1024 * 1024
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 """Counts instead of `Content-Encoding`, which proxies drop, or leave standing after they have unpacked."""
 _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
+_unpacker: Any = importlib.import_module("isal.isal_zlib") if importlib.util.find_spec("isal") else zlib
+"""ISA-L where it is installed (extra `npsbridge[fast]`), which has an error of its own."""
 
 _THANKS: Final = b'{"success": true}'
 
@@ -166,10 +170,10 @@ def unpacked(packed: bytes, limit: int) -> bytes:
     """
     plain = bytearray()
     while packed.startswith(_GZIP_MAGIC):
-        member = zlib.decompressobj(_GZIP_FORMAT)
+        member = _unpacker.decompressobj(_GZIP_FORMAT)
         try:
             plain += member.decompress(packed, limit + 1 - len(plain))
-        except zlib.error as error:
+        except _unpacker.error as error:
             raise BadRecord("", "is broken gzip") from error
         if len(plain) > limit:
             raise _too_large(limit)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from aiohttp.payload import AsyncIterablePayload
 
 from end_to_end.harness import log_kept
 from npsbridge.core.envelope import CallSource, decode_envelope
-from npsbridge.errors import StoreError
+from npsbridge.errors import BadRecord, StoreError
+from npsbridge.web import ingest as ingest_module
 from npsbridge.web.ingest import BODY_SECONDS, COMMIT_SECONDS, Load
 from npsbridge.web.tracking import BODY_LIMIT
 from unit.web.calling import FULL, KEY, Answer, Doors, basic, send
@@ -401,3 +403,17 @@ async def test_a_browser_may_read_every_answer_and_when_to_come_again() -> None:
     answer = await send(Doors(), "/v1/t", b'{"userId":"u1"}', KEYED)
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
+
+
+def test_broken_gzip_is_bad_input_whichever_library_unpacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OwnError(Exception):
+        pass
+
+    class Member:
+        def decompress(self, _packed: bytes, _most: int) -> bytes:
+            raise OwnError
+
+    library = SimpleNamespace(error=OwnError, decompressobj=lambda _format: Member())
+    monkeypatch.setattr(ingest_module, "_unpacker", library)
+    with pytest.raises(BadRecord, match="broken gzip"):
+        ingest_module.unpacked(b"\x1f\x8b", 10)
