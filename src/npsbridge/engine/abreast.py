@@ -59,19 +59,30 @@ class Abreast:
         by_person: dict[str, list[Delivery]] = {}
         for one in batch:
             by_person.setdefault(one.person, []).append(one)
-        waiting = iter(by_person.values())
+        waiting, done = iter(enumerate(by_person.values())), [anyio.Event() for _ in by_person]
         outcomes: dict[int, Outcome] = {}
         async with anyio.create_task_group() as group:
             for _ in range(min(self._most, len(by_person))):
-                group.start_soon(self._one_after_the_other, waiting, outcomes)
+                group.start_soon(self._in_turn, waiting, done, outcomes)
         return [outcomes.get(one.id, Undone()) for one in batch]
 
-    async def _one_after_the_other(self, waiting: Iterator[Sequence[Delivery]], outcomes: dict[int, Outcome]) -> None:
-        """Take the next person who waits, as long as all is well."""
-        for deliveries in waiting:
-            if not self._goes_on() or any(map(_is_trouble, outcomes.values())):
-                return
-            await self._in_order(deliveries, outcomes)
+    async def _in_turn(
+        self,
+        waiting: Iterator[tuple[int, Sequence[Delivery]]],
+        done: Sequence[anyio.Event],
+        outcomes: dict[int, Outcome],
+    ) -> None:
+        """Take the next person who waits, as long as all is well.
+
+        Nobody starts while somebody so many places before is not done: what a person's first delivery releases, such
+        as a survey behind an identify call, goes right behind it and not behind all the others.
+        """
+        for number, deliveries in waiting:
+            for before in done[: max(0, number - self._most + 1)]:
+                await before.wait()
+            if self._goes_on() and not any(map(_is_trouble, outcomes.values())):
+                await self._in_order(deliveries, outcomes)
+            done[number].set()
 
     async def _in_order(self, deliveries: Sequence[Delivery], outcomes: dict[int, Outcome]) -> None:
         """Stop at the first that is not finished: what is behind it would overtake it."""

@@ -150,3 +150,15 @@ async def test_nothing_more_leaves_once_it_may_not_go_on() -> None:
     abreast = Abreast(sender, 1, set_out=all_may_leave, goes_on=lambda: len(sender.asked) < 2)
     assert await abreast.deliver(many(4)) == [Delivered(), Delivered(), Undone(), Undone()]
     assert sender.asked == [1, 2]
+
+
+async def test_nobody_overtakes_by_more_than_go_at_once() -> None:
+    sender = Slow()
+    await Abreast(sender, 2, set_out=all_may_leave).deliver([*of("ann", 1, 2, 3), *many(9)[3:]])
+    assert sender.asked.index(3) < sender.asked.index(5)
+
+
+async def test_all_who_are_so_many_places_before_are_done() -> None:
+    sender = Slow()
+    await Abreast(sender, 3, set_out=all_may_leave).deliver([*of("ann", 1), *of("bob", 2, 3, 4, 13), *many(12)[4:]])
+    assert sender.asked.index(13) < min(sender.asked.index(number) for number in (8, 9))
