@@ -13,8 +13,8 @@ from npsbridge.core.times import iso_utc
 from npsbridge.engine.board import Line
 from npsbridge.errors import StoreError
 from npsbridge.web.access import guarding
-from npsbridge.web.dashboard import dashboard_routes
 from npsbridge.web.dashboard.pages import Pages, add_headers, telling
+from npsbridge.web.dashboard.routes import dashboard_routes
 from npsbridge.web.figures import CONTENT_TYPE, figures
 from npsbridge.web.refusals import refusing
 from npsbridge.web.view import View

@@ -20,6 +20,8 @@ RANGES: Final = {"7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days",
 WINDOWS: Final = {"7": "7 days", "30": "30 days", "90": "90 days"}
 CATEGORIES: Final = {"detractor": "Detractors (0-6)", "passive": "Passives (7-8)", "promoter": "Promoters (9-10)"}
 SORTS: Final = {"new": "Newest first", "low": "Unhappiest first"}
+OPTIONS: Final = {"range": RANGES, "window": WINDOWS, "category": CATEGORIES, "sort": SORTS}
+"""What can be chosen, and how it is called, by the name of the filter."""
 NPS: Final = "nps"
 PAGE: Final = 20
 _LAST_PAGE: Final = 10_000

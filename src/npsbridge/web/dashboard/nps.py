@@ -15,7 +15,7 @@ from npsbridge.core.records import RememberedResponse
 from npsbridge.core.times import milliseconds
 from npsbridge.core.translate import category
 from npsbridge.core.views import Answers, Scored, Views
-from npsbridge.web.dashboard.filters import NPS, PAGE, Filters
+from npsbridge.web.dashboard.filters import NPS, OPTIONS, PAGE, Filters
 from npsbridge.web.dashboard.pages import Pages, document
 from npsbridge.web.dashboard.score import DAY_MS, Camps, Stretch, camps_of, distribution, mean, stretches
 from npsbridge.web.dashboard.words import shortened
@@ -193,7 +193,14 @@ async def nps_page(pages: Pages, request: web.Request) -> web.Response:
     filters, platforms = Filters.read(request.query), await platforms_of(pages.view)
     found = await look(pages.view, filters, platforms)
     drawn = await anyio.to_thread.run_sync(partial(_drawn, found)) if found.count else None
-    return await pages.page("nps.html", request, found=found, filters=filters, platforms=platforms, charts=drawn)
+    shown: dict[str, Any] = {
+        "found": found,
+        "filters": filters,
+        "options": OPTIONS,
+        "platforms": platforms,
+        "charts": drawn,
+    }
+    return await pages.page("nps.html", request, **shown)
 
 
 def _drawn(found: Findings) -> dict[str, Any]:

@@ -65,7 +65,14 @@ async def people_page(pages: Pages, request: web.Request) -> web.Response:
     key = request.query.get("key", "").strip()
     found = await look(pages.view.seams.store, key) if key else None
     status = 404 if found is not None and found.is_empty else 200
-    shown: dict[str, Any] = {"key": key, "found": found, "states": STATES, "said": request.query.get("said", "")}
+    held = set(request.query.get("held", "").split(","))
+    shown: dict[str, Any] = {
+        "key": key,
+        "found": found,
+        "states": STATES,
+        "said": request.query.get("said", ""),
+        "held": [name for name in pages.view.platforms if name in held],
+    }
     return await pages.page("people.html", request, status=status, **shown)
 
 

@@ -88,8 +88,11 @@ async def test_a_connection_is_paused_and_resumed(house: House) -> None:
 async def test_i20_a_person_is_forgotten(house: House, key: str) -> None:
     status, place = await act(house, f"/people/forget?key={key}")
     assert (status, place.partition("&")[0]) == (303, "/people?said=forgotten")
-    async with house.visitor() as session, session.get("/people", params={"key": key}) as answer:
-        text = await answer.text()
+    async with house.visitor() as session:
+        async with session.get(place) as answer:
+            assert "tell them separately: delighted, satismeter" in await answer.text()
+        async with session.get("/people", params={"key": key}) as answer:
+            text = await answer.text()
     assert "asked to be forgotten" in text
     assert "Example" not in text
 
