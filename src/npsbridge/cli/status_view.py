@@ -86,11 +86,16 @@ def view(found: Snapshot, *, now: datetime, width: int, height: int) -> Group:
     room = max(1, height - _FRAME - _lines_of(_ledger(found), width))
     shown = _fitting(lines, room, width)
     left = len(lines) - len(shown)
-    more = [Text(f"... and {left} more, with less to say", style="dim")] if left else []
-    keys = Text(f"{now:%H:%M:%S}Z  q quits", style="dim", overflow="ellipsis", no_wrap=True)
+    more = [_dim(f"... and {left} more, with less to say")] if left else []
+    keys = _dim(f"{now:%H:%M:%S}Z  q quits")
     return Group(
         _head(found), Text(""), _rows(found, shown, now, width), *more, Text(""), _ledger(found), Text(""), keys
     )
+
+
+def _dim(text: str) -> Text:
+    """A line that stays one, however narrow the terminal."""
+    return Text(text, style="dim", overflow="ellipsis", no_wrap=True)
 
 
 def _head(found: Snapshot) -> Text:

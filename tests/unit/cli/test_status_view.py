@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -81,6 +81,7 @@ def test_what_has_no_room_is_counted_and_what_is_worst_is_kept() -> None:
     assert len(lines) <= 24
 
 
+@example(24, 14, [("a", "paused"), ("a", "paused")])
 @given(
     st.integers(24, 200),
     st.integers(14, 60),
