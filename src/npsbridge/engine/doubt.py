@@ -110,7 +110,7 @@ class Doubts:
         """Ask the vendor about what is due; returns what was settled, by the number of the delivery."""
         now = self._seams.clock.monotonic()
         ended: dict[int, State] = {}
-        for doubt in [one for one in self._open.values() if one.due <= now]:
+        for doubt in await self._still_owed([one for one in self._open.values() if one.due <= now]):
             outcome = await self._forwarder.verify(self._dated(doubt))
             settlement = self._judged(doubt, outcome)
             if settlement is not None:
@@ -118,6 +118,16 @@ class Doubts:
                 del self._open[doubt.delivery.id]
                 ended[settlement.id] = settlement.state
         return ended
+
+    async def _still_owed(self, due: Sequence[_Doubt]) -> list[_Doubt]:
+        """Without those whose person was forgotten meanwhile: to ask after them would be to tell of them again."""
+        if not due:
+            return []
+        left = {one.id for one in await self._seams.store.inflight(self._forwarder.connection)}
+        for doubt in due:
+            if doubt.delivery.id not in left:
+                del self._open[doubt.delivery.id]
+        return [doubt for doubt in due if doubt.delivery.id in left]
 
     def _dated(self, doubt: _Doubt) -> Delivery:
         """The delivery, accepted when it was by what the clock shows now; it may have been set since.

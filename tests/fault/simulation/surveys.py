@@ -118,8 +118,10 @@ def check_fates(world: World, vendor: str, found: list[Effect], rows: dict[int, 
         if row is None:
             promise(world.clock.furthest or sent.is_old, f"I1: nothing is known of {sent} at {vendor}")
             continue
-        # In doubt over a restart under a clock that was set ahead meanwhile, another survey is taken for it.
-        is_misdated = world.clock.furthest > 0 and world.kind.on_unknown == "verify"
+        # Who is asked after a request in doubt may find another survey of that person and take it for this one: one of
+        # the same minute, or of before a restart. That errs on the side of surveying nobody twice.
+        has_another = any(one.person == sent.person and one.step != sent.step for one in found)
+        is_misdated = has_another and world.kind.on_unknown == "verify"
         if row.state is State.DELIVERED:
             promise(asked[sent.step] or is_misdated, f"I1: {vendor} is said to have taken {sent}, and has not: {row}")
         # Under a clock that is a week ahead, what comes now looks like an old request that is played again.

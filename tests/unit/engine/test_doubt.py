@@ -47,7 +47,9 @@ class Desk:
 
     def __init__(self, *answers: Outcome, on_unknown: str = "verify", surveys: Sequence[int] = (1,)) -> None:
         self.store = MemoryStore()
-        self.batch = [msgspec.structs.replace(a_delivery(number), kind=SURVEY) for number in surveys]
+        self.batch = [
+            msgspec.structs.replace(a_delivery(number), kind=SURVEY, state=State.INFLIGHT) for number in surveys
+        ]
         self.store.owed = {one.id: one for one in self.batch}
         self.hands = Hands()
         self.forwarder = ScriptedForwarder(*answers)
@@ -126,6 +128,14 @@ async def test_the_vendor_is_not_asked_before_it_can_know() -> None:
     assert desk.doubts.wait() == FIRST_LOOK
     assert await desk.look(FIRST_LOOK - 1) == {}
     assert desk.forwarder.asked == []
+
+
+async def test_i20_nobody_is_asked_about_a_person_who_was_forgotten_meanwhile() -> None:
+    desk = Desk(Delivered())
+    desk.doubts.weigh(desk.batch, [LOST])
+    desk.store.owed.clear()
+    assert await desk.look() == {}
+    assert (desk.forwarder.asked, desk.doubts.wait()) == ([], None)
 
 
 @pytest.mark.parametrize("jump", [-172_800, 0, 2_592_000])
