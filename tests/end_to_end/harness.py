@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,11 @@ async def until(
                     return
                 await asyncio.sleep(look_every or (0.25 if is_virtual() else 0.01))
     except TimeoutError as error:
-        raise TimeoutError(f"after {within} s still not: {inspect.getsource(condition).strip()}") from error
+        raise TimeoutError(f"after {within} s still not: {_spelled(condition)}") from error
+
+
+def _spelled(condition: Callable[[], bool | Awaitable[bool]]) -> str:
+    return inspect.getsource(condition.func if isinstance(condition, partial) else condition).strip()
 
 
 def is_virtual() -> bool:

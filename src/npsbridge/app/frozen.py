@@ -3,9 +3,10 @@
 What was in force at the first delivery is a fact in the store; other values are refused, with the way back.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from npsbridge.core.storage import Store
+from npsbridge.core.storage import MOVED, MOVING, Store
 from npsbridge.engine.dispatch import first_delivery_fact
 from npsbridge.errors import ConfigurationError, Fault
 from npsbridge.platforms import Platform, available
@@ -24,6 +25,8 @@ async def keep_frozen(store: Store, settings: Settings) -> None:
         ConfigurationError: a setting differs from what was in force when the first delivery was made.
     """
     facts, platforms, faults = await store.facts(), available(), list[Fault]()
+    if moved := _moved(facts):
+        raise ConfigurationError([moved])
     for connection in settings.connections.values():
         for field, value in platforms[connection.platform].frozen(connection.settings).items():
             fact = _fact(connection, field)
@@ -33,6 +36,17 @@ async def keep_frozen(store: Store, settings: Settings) -> None:
                 await store.note_fact(fact, value)
     if faults:
         raise ConfigurationError(faults)
+
+
+def _moved(facts: Mapping[str, str]) -> Fault | None:
+    """Why a store may not be run that was moved away, or is not yet here."""
+    if MOVED in facts:
+        problem = f"names a store that was moved to {facts[MOVED]}; what is sent from here would be sent twice"
+    elif MOVING in facts:
+        problem = "names a store into which another is being moved; run `npsbridge db migrate` to its end first"
+    else:
+        return None
+    return Fault(setting="NPSBRIDGE_STORE_URL", problem=problem)
 
 
 def _fact(connection: Connection, field: str) -> str:

@@ -74,5 +74,9 @@ def is_daemon_running(settings: Settings) -> bool:
 
 def store_path(settings: Settings) -> Path | None:
     """The file of the store; None when it is no file."""
-    url = settings.store_url
+    return sqlite_path(settings.store_url)
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file that the URL of a store names; None when it names none."""
     return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None

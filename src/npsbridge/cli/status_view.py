@@ -52,6 +52,13 @@ def page(found: Snapshot) -> Group:
     ]
     if queues:
         parts += ["", table("Deliveries not finished", ["connection", "state", "count"], queues)]
+    if found["replicas"]:
+        columns = ["host", "version", "since", "last heard of", "settings", "work"]
+        fleet = [
+            (one["host"], one["version"], one["since"], one["heard_at"], one["settings"], ", ".join(one["work"]))
+            for one in found["replicas"]
+        ]
+        parts += ["", table("Replicas", columns, fleet), *found["warnings"]]
     return Group(*(readable(part) if isinstance(part, str) else part for part in parts))
 
 

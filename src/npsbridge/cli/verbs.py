@@ -380,6 +380,28 @@ def db_backup(
     back_up_store(env_file, file, force=force, as_json=json)
 
 
+@db.command("migrate")
+def db_migrate(
+    source: Annotated[str, typer.Option("--from", help="The old store, as sqlite:///FILE.", metavar="URL")],
+    target: Annotated[
+        str | None,
+        typer.Option("--to", help="The new one, as postgresql://...; without it NPSBRIDGE_STORE_URL.", metavar="URL"),
+    ] = None,
+    env_file: EnvFile = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Move a SQLite store into an empty PostgreSQL database, while npsbridge is stopped.
+
+    Everything goes along: what is owed, checkpoints, people, who was erased, the ledger. Nothing is sent twice. When it
+    is interrupted, the same command goes on where it was; at the end all is counted on both sides. The old file stays,
+    and refuses to be run from then on.
+    """
+    from npsbridge.cli.database import move_store
+
+    move_store(env_file, source, target, as_json=json)
+
+
 @app.command()
 def sandbox(
     env_file: NoEnvFile = None,  # noqa: ARG001 - every verb takes it

@@ -4,7 +4,7 @@ Nothing here does anything; the docstrings are the contract that the conformance
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from npsbridge.core.leases import Leases
 from npsbridge.core.model import (
@@ -33,6 +33,11 @@ from npsbridge.core.records import (
     Trace,
 )
 from npsbridge.core.views import Views
+
+MOVED: Final = "moved_to"
+"""The fact that says where a store was moved, and that it must not be run any more."""
+MOVING: Final = "moving_from"
+"""The fact that says that a store is being moved into, and cannot be run yet."""
 
 
 class Store(Protocol):

@@ -21,6 +21,7 @@ from npsbridge.core.outcome import (
     Unknown,
 )
 from npsbridge.core.ports import Sender
+from npsbridge.errors import StoreError, StoreUnavailable
 
 SetOut = Callable[[Sequence[Delivery]], Awaitable[Sequence[Delivery]]]
 ROUNDS = 4
@@ -55,15 +56,21 @@ class Abreast:
 
         After trouble that is not a single delivery's own, and once it may not go on, nothing more leaves; what has not
         left is Undone.
+
+        Raises:
+            LeaseLost, StoreError: nothing that leaves can be put on disk any more; what was under way has ended.
         """
         by_person: dict[str, list[Delivery]] = {}
         for one in batch:
             by_person.setdefault(one.person, []).append(one)
         waiting, done = iter(enumerate(by_person.values())), [anyio.Event() for _ in by_person]
         outcomes: dict[int, Outcome] = {}
+        troubles: list[StoreError] = []
         async with anyio.create_task_group() as group:
             for _ in range(min(self._most, len(by_person))):
-                group.start_soon(self._in_turn, waiting, done, outcomes)
+                group.start_soon(self._in_turn, waiting, done, outcomes, troubles)
+        if troubles:
+            raise troubles[0]
         return [outcomes.get(one.id, Undone()) for one in batch]
 
     async def _in_turn(
@@ -71,6 +78,7 @@ class Abreast:
         waiting: Iterator[tuple[int, Sequence[Delivery]]],
         done: Sequence[anyio.Event],
         outcomes: dict[int, Outcome],
+        troubles: list[StoreError],
     ) -> None:
         """Take the next person who waits, as long as all is well.
 
@@ -80,8 +88,11 @@ class Abreast:
         for number, deliveries in waiting:
             for before in done[: max(0, number - self._most + 1)]:
                 await before.wait()
-            if self._goes_on() and not any(map(_is_trouble, outcomes.values())):
-                await self._in_order(deliveries, outcomes)
+            if not troubles and self._goes_on() and not any(map(_is_trouble, outcomes.values())):
+                try:
+                    await self._in_order(deliveries, outcomes)
+                except StoreError as error:  # what is under way elsewhere comes to its end
+                    troubles.append(error)
             done[number].set()
 
     async def _in_order(self, deliveries: Sequence[Delivery], outcomes: dict[int, Outcome]) -> None:
@@ -96,8 +107,12 @@ class Abreast:
 
     async def _attempted(self, one: Delivery) -> Outcome:
         """What becomes of one; what is owed no longer, because it was dropped meanwhile, is left as it is."""
-        if not await self._set_out([one]):
-            return Undone()
+        try:
+            if not await self._set_out([one]):
+                return Undone()
+        except StoreUnavailable as error:
+            # Nothing has left: what the others come to is recorded as soon as there is a way to do so.
+            return RetryLater(reason=str(error), blame=Blame.CONNECTION)
         (outcome,) = await self._sender.deliver([one])
         return outcome
 

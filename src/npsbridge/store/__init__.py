@@ -9,7 +9,7 @@ from npsbridge.clock import Clock
 from npsbridge.core.storage import Store
 from npsbridge.errors import ConfigurationError, Fault
 
-__all__ = ["open_store"]
+__all__ = ["insist_on_driver", "open_store"]
 
 _SETTING: Final = "NPSBRIDGE_STORE_URL"
 _SQLITE: Final = "sqlite:///"
@@ -34,7 +34,7 @@ def open_store(
     """
     # An engine is loaded when a URL asks for it.
     if url.startswith(_POSTGRES):
-        _insist_on_driver()
+        insist_on_driver()
         from npsbridge.store.postgres.store import open_postgres  # noqa: PLC0415
 
         return open_postgres(url, clock=clock, is_daemon=exclusive)
@@ -51,7 +51,12 @@ def open_store(
     return open_sqlite(path, clock=clock, exclusive=exclusive)
 
 
-def _insist_on_driver() -> None:
+def insist_on_driver() -> None:
+    """What PostgreSQL needs is an extra.
+
+    Raises:
+        ConfigurationError: it is not installed; says how to.
+    """
     if find_spec("asyncpg") is None:
         problem = "names a PostgreSQL database, whose driver is not installed: pip install 'npsbridge[postgres]'"
         raise ConfigurationError([Fault(setting=_SETTING, problem=problem)])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from npsbridge.cli.database import exit_code
-from npsbridge.store.sqlite.inspection import Found
+from npsbridge.store.findings import Found
 from npsbridge.store.sqlite.lock import held_alone
 from unit.cli.commands import Ended
 
@@ -159,4 +159,4 @@ def test_db_alone_explains_itself(npsbridge: Command) -> None:
     shown = npsbridge("db")
     assert shown.code == 0
     assert "backup" in shown.out
-    assert "migrate" not in shown.out
+    assert "migrate" in shown.out

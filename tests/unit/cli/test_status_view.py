@@ -26,7 +26,7 @@ def found(*connections: dict[str, Any], **more: Any) -> dict[str, Any]:
         {"connection": "segment", "state": state, "count": count}
         for state, count in {"queued": 1200, "waiting": 34, "held": 3, "dead": 1}.items()
     ]
-    usual = {"daemon": {"running": True}, "ledger": ledger, "deliveries": deliveries}
+    usual = {"daemon": {"running": True}, "ledger": ledger, "deliveries": deliveries, "replicas": [], "warnings": []}
     return {**usual, "connections": list(connections), **more}
 
 

@@ -113,12 +113,12 @@ async def _insist_on_lease(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def open_connections(place: Place, *, is_current_enough: bool = False) -> AsyncIterator[Connections]:
+async def open_connections(place: Place, *, only_existing: bool = False) -> AsyncIterator[Connections]:
     """Connections for the length of a block, to a schema that is created or upgraded first where needed.
 
     Args:
         place: where to.
-        is_current_enough: refuse a schema that has to be created, as verbs that only look do.
+        only_existing: refuse a schema that is not there, as a verb does that only looks.
 
     Raises:
         StoreUnavailable: the database cannot be reached.
@@ -126,7 +126,7 @@ async def open_connections(place: Place, *, is_current_enough: bool = False) -> 
         StoreUnusable: it does not keep what it is told, or is of a newer release.
     """
     with in_our_words(place.shown):
-        await _prepare(place, is_current_enough=is_current_enough)
+        await _prepare(place, only_existing=only_existing)
         pool = await asyncpg.create_pool(
             place.url,
             # None is kept for its own sake: asyncpg would try again and again to have them, and log each failure.
@@ -161,7 +161,7 @@ def _greeting(place: Place) -> dict[str, str]:
     return {"application_name": f"npsbridge {__version__}", "search_path": place.schema}
 
 
-async def _prepare(place: Place, *, is_current_enough: bool) -> None:
+async def _prepare(place: Place, *, only_existing: bool) -> None:
     connection = await open_connection(place, within=UPGRADE_SECONDS)
     try:
         if await connection.fetchval("SELECT current_schema()") is None:
@@ -172,7 +172,7 @@ async def _prepare(place: Place, *, is_current_enough: bool) -> None:
                 f"{place.shown} is of a newer release (version {version}, this one knows {len(UPGRADES)}); "
                 "install that release"
             )
-        if version == 0 and is_current_enough:
+        if version == 0 and only_existing:
             raise StoreUnusable(f"there is no store at {place.shown} yet; `npsbridge run` makes it")
         if version < len(UPGRADES):
             await upgrade(connection)

@@ -11,10 +11,9 @@ from pathlib import Path
 from stat import S_IMODE, S_IWGRP, S_IWOTH
 from typing import Final
 
-from npsbridge.core.model import Record
-from npsbridge.core.records import Ledger
 from npsbridge.errors import StoreError, StoreFull, StorePermission, StoreUnusable
 from npsbridge.store import rows
+from npsbridge.store.findings import Found, judged_ledger
 from npsbridge.store.sqlite import statements as sql
 from npsbridge.store.sqlite.faults import store_fault
 from npsbridge.store.sqlite.lock import remembered_beside
@@ -41,18 +40,6 @@ _NUMBERED: Final = """
         ELSE (SELECT max(number) FROM persons)
     END FROM numbers
 """
-
-
-class Found(Record, frozen=True, kw_only=True):
-    """One thing that was looked at."""
-
-    subject: str
-    is_good: bool | None
-    """None for what works now and may not do so for long."""
-    text: str
-    """In words, with what to do."""
-    exit_code: int = 0
-    """What a command ends with when this is wrong."""
 
 
 def inspect(path: Path) -> list[Found]:
@@ -268,12 +255,3 @@ def judged_age(older: Older | None) -> Found:
     if older is None:
         return Found(subject="age", is_good=True, text="it is as npsbridge left it")
     return Found(subject="age", is_good=None, text=older.in_words())
-
-
-def judged_ledger(ledger: Ledger) -> Found:
-    """Whether everything accepted is accounted for."""
-    if ledger.imbalance == 0:
-        return Found(subject="ledger", is_good=True, text=f"all of {ledger.accepted} accepted are accounted for")
-    what = "unaccounted for" if ledger.imbalance > 0 else "counted twice"
-    text = f"{abs(ledger.imbalance)} of {ledger.accepted} accepted are {what}; please report it, with this output"
-    return Found(subject="ledger", is_good=False, text=text, exit_code=StoreUnusable.exit_code)

@@ -9,13 +9,12 @@ from contract.store.examples import sqlite_url
 from npsbridge.clock import Clock
 from npsbridge.core.records import Arrival, Ledger, Origin
 from npsbridge.store import open_store
+from npsbridge.store.findings import Found, judged_ledger
 from npsbridge.store.sqlite import inspection, place
 from npsbridge.store.sqlite.inspection import (
-    Found,
     in_units,
     inspect,
     judged_journal,
-    judged_ledger,
     judged_modes,
     judged_network,
     judged_numbers,

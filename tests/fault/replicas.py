@@ -1,0 +1,292 @@
+"""Replicas that die and sleep under load: `PYTHONPATH=tests python -m fault.replicas --minutes 5`.
+
+Three processes work on one database; callers send to any that answers. Now and then one is killed, put to sleep past
+its leases, or stopped in peace and started again. At the end everything that was answered 200 has come to its end, no
+survey was asked for twice, and the ledger balances. What is measured is printed.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+import databases
+from end_to_end.harness import until
+from end_to_end.process import Daemon, daemon_process
+from npsbridge.clock import Clock
+from npsbridge.core.model import State
+from npsbridge.core.records import Ledger
+from npsbridge.core.storage import Store
+from npsbridge.sandbox import DelightedServer, SegmentServer
+from npsbridge.store import open_store
+
+WRITE_KEY = "key-of-the-web-shop"
+EVENT = "Purchased Product"
+PATIENCE = 60.0
+"""Seconds for all that was accepted to come to its end once nobody sends any more."""
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What the callers saw."""
+
+    accepted: set[str] = field(default_factory=set)
+    """Emails of whose purchases were answered 200."""
+    seconds: list[float] = field(default_factory=list)
+    """How long each answered request took."""
+    refused: Counter[str] = field(default_factory=Counter)
+    takeovers: list[float] = field(default_factory=list)
+    """Seconds from a kill until others did what the killed one had done."""
+
+    behind: float = 0.0
+    """Seconds until all that was accepted had come to its end."""
+
+    def percentile(self, part: float) -> float:
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+class Fleet:
+    """The replicas, each of which is started again whenever it has ended."""
+
+    def __init__(self, folder: Path, environment: dict[str, str], stack: AsyncExitStack) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._stack = stack
+        self.replicas: list[Daemon] = []
+
+    async def start(self, count: int) -> None:
+        for _ in range(count):
+            self.replicas.append(await self._one())
+
+    async def _one(self) -> Daemon:
+        daemon = await self._stack.enter_async_context(daemon_process(self._folder, self._environment))
+        return await daemon.ready()
+
+    async def replace(self, place: int, *, number: signal.Signals) -> None:
+        """End one by a signal, and start another in its place."""
+        self.replicas[place].send(number)
+        await self.replicas[place].ended()
+        self.replicas[place] = await self._one()
+
+    async def sleep(self, place: int, seconds: float) -> None:
+        """Have one stand still, and go on."""
+        self.replicas[place].send(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self.replicas[place].send(signal.SIGCONT)
+
+    def addresses(self) -> list[str]:
+        """Where those listen that live."""
+        living = [one for one in self.replicas if one.process.returncode is None]
+        ready = (next((line for line in one.told if line["message"] == "npsbridge is ready"), None) for one in living)
+        return [str(line["listen"]) for line in ready if line]
+
+
+async def call(fleet: Fleet, seen: Seen, chance: random.Random, ends_at: float, name: str) -> None:
+    """One caller: identifies somebody and has them buy something, at whichever replica answers, until it is 200."""
+    timeout = aiohttp.ClientTimeout(total=5)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        number = 0
+        while time.monotonic() < ends_at:
+            number += 1
+            user, email = f"{name}-{number}", f"{name}-{number}@example.com"
+            calls = [
+                {"type": "identify", "messageId": f"i-{user}", "userId": user, "traits": {"email": email}},
+                {"type": "track", "messageId": f"t-{user}", "userId": user, "event": EVENT, "properties": {}},
+            ]
+            body = json.dumps({"writeKey": WRITE_KEY, "batch": calls}).encode()
+            await until(partial(_is_taken, session, fleet, seen, chance, body), within=PATIENCE, look_every=0.05)
+            seen.accepted.add(email)
+
+
+async def _is_taken(
+    session: aiohttp.ClientSession, fleet: Fleet, seen: Seen, chance: random.Random, body: bytes
+) -> bool:
+    addresses = fleet.addresses()
+    if not addresses:
+        return False
+    begun = time.monotonic()
+    try:
+        async with session.post(f"http://{chance.choice(addresses)}/v1/batch", data=body) as answer:
+            await answer.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        seen.refused[type(error).__name__] += 1
+        return False
+    if answer.status != 200:
+        seen.refused[str(answer.status)] += 1
+        return False
+    seen.seconds.append(time.monotonic() - begun)
+    return True
+
+
+async def all_done_by(store: Store, names: Sequence[str]) -> bool:
+    """Whether somebody who lives does each of these pieces of work."""
+    seen = await store.leases.fleet(seconds=15)
+    living = {one.id for one in seen.replicas}
+    done = {one.name for one in seen.holdings if one.holder in living}
+    return set(names) <= done
+
+
+async def trouble(fleet: Fleet, seen: Seen, store: Store, chance: random.Random, ends_at: float, *, ways: str) -> None:
+    """Kill (k), put to sleep (s) and stop in peace (t), in turn, until the time is over."""
+    turn = 0
+    while time.monotonic() < ends_at:
+        place, way = chance.randrange(len(fleet.replicas)), ways[turn % len(ways)]
+        turn += 1
+        works = [one.name for one in (await store.leases.fleet(seconds=15)).holdings]
+        begun = time.monotonic()
+        match way:
+            case "k":
+                await fleet.replace(place, number=signal.SIGKILL)
+                await until(partial(all_done_by, store, works), within=PATIENCE, look_every=0.25)
+                seen.takeovers.append(time.monotonic() - begun)
+            case "s":
+                await fleet.sleep(place, 20)
+            case _:
+                await fleet.replace(place, number=signal.SIGTERM)
+        await asyncio.sleep(chance.uniform(0.5, 2))
+
+
+async def rest(store: Store) -> Ledger:
+    """The ledger once nothing waits any more."""
+
+    async def is_at_rest() -> bool:
+        return (await store.ledger()).waiting == 0
+
+    await until(is_at_rest, within=PATIENCE, look_every=0.25)
+    return await store.ledger()
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """What held, and what was measured."""
+
+    seen: Seen
+    ledger: Ledger
+    surveys: Counter[str]
+    held: int
+
+    def insist(self) -> None:
+        """Nothing lost, nothing twice.
+
+        Raises:
+            AssertionError: something is wrong.
+        """
+        twice = {email: count for email, count in self.surveys.items() if count > 1}
+        assert not twice, f"surveyed more than once: {twice}"
+        missing = self.seen.accepted - set(self.surveys)
+        assert len(missing) <= self.held, f"{len(missing)} were accepted and never surveyed, {self.held} are held"
+        assert self.ledger.imbalance == 0, self.ledger
+        assert self.ledger.waiting == 0, self.ledger
+        assert self.ledger.dead == 0, self.ledger
+
+    def table(self) -> dict[str, Any]:
+        return {
+            "purchases answered 200": len(self.seen.accepted),
+            "surveyed": len(self.surveys),
+            "surveyed twice": sum(count > 1 for count in self.surveys.values()),
+            "held": self.held,
+            "ingest p50 ms": round(self.seen.percentile(0.5) * 1000, 1),
+            "ingest p99 ms": round(self.seen.percentile(0.99) * 1000, 1),
+            "seconds behind": round(self.seen.behind, 1),
+            "take-over s": [round(one, 1) for one in self.seen.takeovers],
+            "not 200": dict(self.seen.refused),
+            "ledger": {name: getattr(self.ledger, name) for name in self.ledger.__struct_fields__},
+        }
+
+
+async def run(
+    seconds: float,
+    *,
+    replicas: int = 3,
+    callers: int = 4,
+    ways: str = "kst",
+    seed: int = 1,
+    url: str | None = None,
+) -> Verdict:
+    """Load and trouble for so long; then what held."""
+    chance, seen = random.Random(seed), Seen()  # noqa: S311 - the same troubles every time
+    url = url or databases.postgres_url()
+    async with AsyncExitStack() as stack:
+        delighted = await stack.enter_async_context(DelightedServer())
+        segment = await stack.enter_async_context(SegmentServer())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        environment = {
+            "STORE_URL": url,
+            "LISTEN": "127.0.0.1:0",
+            "ADMIN_LISTEN": "127.0.0.1:0",
+            "LOG_FORMAT": "json",
+            "SEGMENT__WRITE_KEY": segment.write_keys[0],
+            "SEGMENT__BASE_URL": segment.base_url,
+            "DELIGHTED__API_KEY": delighted.api_key,
+            "DELIGHTED__BASE_URL": delighted.base_url,
+            "DELIGHTED__SURVEYS": json.dumps([EVENT]),
+            "DELIGHTED__RATE_LIMIT": "0",
+            "DELIGHTED__POLL_INTERVAL": "2",
+            "INGEST__WRITE_KEYS": json.dumps([WRITE_KEY]),
+            "SHUTDOWN_TIMEOUT": "10",
+        }
+        fleet = Fleet(folder, environment, stack)
+        await fleet.start(replicas)
+        store = await stack.enter_async_context(open_store(url, clock=Clock(), exclusive=False))
+        ends_at = time.monotonic() + seconds
+        async with asyncio.TaskGroup() as group:
+            for number in range(callers):
+                group.create_task(call(fleet, seen, random.Random(number), ends_at, f"c{number}"))  # noqa: S311
+            if ways:
+                group.create_task(trouble(fleet, seen, store, chance, ends_at, ways=ways))
+        seen.behind = -time.monotonic()
+        ledger = await rest(store)
+        seen.behind += time.monotonic()
+        held = len(await store.deliveries(state=State.HELD, limit=1_000))
+        asked = [one.body for one in delighted.requests if one.method == "POST" and (one.status or 500) < 300]
+        surveys = Counter(str(body["email"]) for body in asked if body.get("send"))
+        return Verdict(seen=seen, ledger=ledger, surveys=surveys, held=held)
+
+
+async def compare(seconds: float, *, callers: int) -> None:
+    """One daemon on a file, one on a database, three on a database, one after the other under the same load."""
+    with tempfile.TemporaryDirectory() as folder:
+        cases = {"sqlite, 1": f"sqlite:///{folder}/npsbridge.db", "postgresql, 1": None, "postgresql, 3": None}
+        for name, url in cases.items():
+            count = int(name[-1])
+            verdict = await run(seconds, replicas=count, callers=callers, ways="", url=url)
+            verdict.insist()
+            shown = verdict.table()
+            rate = len(verdict.seen.accepted) / (seconds + verdict.seen.behind)
+            figures = (shown["ingest p50 ms"], shown["ingest p99 ms"], shown["seconds behind"])
+            print(f"{name:14} {rate:8.0f} purchases/s  p50 {figures[0]} ms  p99 {figures[1]} ms  {figures[2]} s behind")  # noqa: T201 - a script prints
+
+
+def main() -> None:
+    """Run for so many minutes, print, and fail if something is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--replicas", type=int, default=3)
+    parser.add_argument("--callers", type=int, default=4)
+    parser.add_argument("--ways", default="kst", help="k: SIGKILL, s: SIGSTOP past the leases, t: SIGTERM, in turn")
+    parser.add_argument("--compare", action="store_true", help="without trouble: a file, a database, three replicas")
+    wish = parser.parse_args()
+    if wish.compare:
+        asyncio.run(compare(wish.minutes * 60, callers=wish.callers))
+        return
+    with suppress(KeyboardInterrupt):
+        verdict = asyncio.run(run(wish.minutes * 60, replicas=wish.replicas, callers=wish.callers, ways=wish.ways))
+        print(json.dumps(verdict.table(), indent=2))  # noqa: T201 - a script prints
+        verdict.insist()
+
+
+if __name__ == "__main__":
+    main()
