@@ -17,7 +17,7 @@ from npsbridge.core.leases import current_lease
 from npsbridge.errors import LeaseLost, StoreError, StoreUnusable
 from npsbridge.store.postgres.faults import AGAIN, code_of, in_our_words
 from npsbridge.store.postgres.place import Place
-from npsbridge.store.postgres.upgrades import UPGRADES, upgrade, version_of
+from npsbridge.store.postgres.upgrades import UPGRADES, one_at_a_time, upgrade, version_of
 
 MOST_CONNECTIONS: Final = 10
 """Of one replica, and one more to listen; a database takes a hundred unless it is told otherwise."""
@@ -165,7 +165,8 @@ async def _prepare(place: Place, *, only_existing: bool) -> None:
     connection = await open_connection(place, within=UPGRADE_SECONDS)
     try:
         if await connection.fetchval("SELECT current_schema()") is None:
-            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(place.schema)}")
+            async with one_at_a_time(connection):
+                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(place.schema)}")
         version = await version_of(connection)
         if version > len(UPGRADES):
             raise StoreUnusable(

@@ -6,7 +6,8 @@ PostgreSQL's language have is used: no triggers, no functions of our own, no ext
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
@@ -234,13 +235,20 @@ async def version_of(connection: asyncpg.Connection) -> int:
     return int(await connection.fetchval("SELECT coalesce(max(number), 0) FROM upgrades"))
 
 
+@asynccontextmanager
+async def one_at_a_time(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction that waits until others of its kind have ended, where the engine has advisory locks."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _TURN)
+        yield
+
+
 async def upgrade(connection: asyncpg.Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> None:
     """Bring the schema to the newest version, in one transaction; others who want to do so wait until it is done.
 
     Where the engine has no advisory locks, the number of a step lets only one of them commit.
     """
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _TURN)
+    async with one_at_a_time(connection):
         await connection.execute(_STEPS)
         for number in range(await version_of(connection) + 1, len(upgrades) + 1):
             await connection.execute("INSERT INTO upgrades (number) VALUES ($1)", number)
