@@ -131,6 +131,7 @@ async def test_f12_a_database_that_goes_away_and_comes_back_needs_no_restart(tmp
             await until(lambda: len(surveys(line.delighted)) == 2, within=60.0)
             await all_done(app)
             assert await app.store.deliveries(state=State.HELD) == []
+            await until(lambda: any(one.message == "The store can be reached again" for one in line.told), within=SOON)
             said = [one.message for one in line.told if one.message.startswith("The store can")]
             assert said == [
                 "The store cannot be reached; nothing is accepted or sent meanwhile",
