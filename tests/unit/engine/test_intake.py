@@ -3,6 +3,7 @@
 import orjson
 import pytest
 
+from npsbridge.core.leases import Lease, under
 from npsbridge.core.ports import Page
 from npsbridge.core.records import Origin
 from npsbridge.engine.bell import Bell
@@ -95,3 +96,24 @@ async def test_a_webhook_is_journaled_without_a_checkpoint() -> None:
     assert [(arrival.origin, arrival.count) for arrival in store.arrivals] == [(Origin.WEBHOOK, 1)]
     assert store.checkpoints == {}
     assert await bell.wait(0)
+
+
+# --- other replicas ---------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_that_is_taken_back_after_a_webhook_at_another_replica_is_news() -> None:
+    store = MemoryStore()
+    intake = Intake(seams_of(store), Bell())
+    await intake.page("shop", page(b'{"id":1,"score":9}'))
+    assert await intake.page("shop", page(b'{"id":1,"score":9}')) == 0
+    store.webhooks["shop"] = 7  # it said that the score is 2
+    assert await intake.page("shop", page(b'{"id":1,"score":9}')) == 1
+    assert await intake.page("shop", page(b'{"id":1,"score":9}')) == 0
+
+
+async def test_a_poller_that_gets_its_work_back_does_not_trust_what_it_knew() -> None:
+    store = MemoryStore()
+    intake = Intake(seams_of(store), Bell())
+    for fence, new in ((1, 1), (1, 0), (3, 1)):
+        with under(Lease("poll shop", fence, lambda: True)):
+            assert await intake.page("shop", page(b"{}")) == new
