@@ -119,8 +119,7 @@ async def test_f12_a_database_that_goes_away_and_comes_back_needs_no_restart(tmp
             server.stop(at_once=True)
             answer = await line.send(app, *a_purchase(line, 2))
             assert answer.status == 503
-            status, _ = await line.look(app, "/readyz")
-            assert status == 503
+            assert [(await line.look(app, path))[0] for path in ("/readyz", "/livez")] == [503, 200]
             await until(lambda: any(one.message.startswith("The store cannot") for one in line.told), within=SOON)
             server.start()
 

@@ -272,7 +272,7 @@ class Store(Protocol):
         """Whether another process has written since the last call."""
 
     async def heartbeat(self) -> None:
-        """Return once the writer has answered; used for liveness, writes nothing."""
+        """Return once what writes in this process has answered; used for liveness, writes nothing."""
 
     async def probe(self) -> None:
         """Prove that a commit would succeed now; raises StoreError or StoreUnavailable."""
