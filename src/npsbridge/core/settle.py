@@ -135,7 +135,8 @@ def next_pace(pace: Pace, outcomes: Sequence[Outcome], *, limit: int, jitter: fl
             return Pace(size=pace.size)
         case RetryLater(reason=reason, after=after, blame=blame):
             size = max(1, len(outcomes) // 2) if blame is Blame.UNCLEAR else pace.size
-            wait = backoff(failures, jitter=jitter, cap=LONGEST_BACKOFF) if after is None else after
+            # `Retry-After: 0` says no more about when than nothing does.
+            wait = after or backoff(failures, jitter=jitter, cap=LONGEST_BACKOFF)
             return Pace(size=size, failures=failures, pause=wait, verdict=Verdict.RETRYING, reason=reason)
         case Unknown(reason=reason):
             # What answers nothing clear may be down: each further request would only add to what is in doubt.

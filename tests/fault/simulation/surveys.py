@@ -151,7 +151,9 @@ def check_order(world: World, vendor: str) -> None:
 
 
 def check_newest_description(world: World, vendor: str) -> None:
-    """I1: everybody is known to a vendor as they were described last."""
+    """I1: everybody is known to a vendor as they were described last, as far as its log reaches back."""
+    if world.places.servers[vendor].requests.forgotten:
+        return
     last: dict[str, int] = {}
     for sent in world.callers.sent.values():
         if sent.vendor is None and not sent.is_vague and sent.taken_at is not None:

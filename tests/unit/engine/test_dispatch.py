@@ -140,7 +140,16 @@ async def test_f22_the_destinations_wish_counts_but_never_means_at_once() -> Non
     await made.lane.step()
     assert made.time == 20.0
     await made.lane.step()
-    assert made.time == 20.5
+    assert made.time == 20.75
+
+
+async def test_f22_who_says_0_for_ever_is_asked_ever_less_often() -> None:
+    made = Line(RetryLater(reason="HTTP 429", after=0.0))
+    for _ in range(12):
+        await made.lane.step()
+    began = made.time
+    await made.lane.step()
+    assert made.time - began > 30
 
 
 async def test_f23_a_refused_key_pauses_and_says_why() -> None:
