@@ -14,7 +14,8 @@ from typing import Any
 WORLD = "world"
 OWNER: ContextVar[str] = ContextVar("OWNER", default=WORLD)
 """Who acts: a life of the daemon, or the world around it."""
-FIRST_PORT = 40_000
+FIRST_PORT = 20_000
+"""Below those that the system hands out: the daemon binds a real one, whose number must be free here as well."""
 
 
 class Network:
