@@ -39,6 +39,9 @@ MOVED: Final = "moved_to"
 MOVING: Final = "moving_from"
 """The fact that says that a store is being moved into, and cannot be run yet."""
 
+UNROUTED_BYTES: Final = 4 << 20
+"""Of journal entries that are read at once; one larger than that comes alone."""
+
 
 class Store(Protocol):
     """Durable memory. Every write method returns after its commit is on disk, or raises and has changed nothing.

@@ -38,11 +38,19 @@ JOURNAL_AGAIN: Final = """
 """
 END_WAITING: Final = "DELETE FROM unrouted WHERE journal_id = ANY($1::bigint[]) RETURNING journal_id, count"
 _UNROUTED: Final = """
-    SELECT id, connection, origin, journal.count, received_at, body
-    FROM unrouted JOIN journal ON journal.id = unrouted.journal_id
+    SELECT id, connection, origin, count, received_at, body
+    FROM (
+        SELECT id AS number, sum(bytes) OVER (ORDER BY id) - bytes AS before
+        FROM (
+            SELECT id, octet_length(body) AS bytes
+            FROM unrouted JOIN journal ON journal.id = unrouted.journal_id
+            {condition} ORDER BY unrouted.journal_id LIMIT $1
+        ) AS oldest
+    ) AS numbered JOIN journal ON journal.id = number
+    WHERE before < $2 ORDER BY id
 """
-UNROUTED: Final = f"{_UNROUTED} ORDER BY unrouted.journal_id LIMIT $1"
-UNROUTED_ONLY: Final = f"{_UNROUTED} WHERE connection = $2 ORDER BY unrouted.journal_id LIMIT $1"
+UNROUTED: Final = _UNROUTED.format(condition="")
+UNROUTED_ONLY: Final = _UNROUTED.format(condition="WHERE connection = $3")
 ENTRIES: Final = """
     SELECT id, connection, origin, count, received_at, body FROM journal WHERE id = ANY($1::bigint[]) ORDER BY id
 """

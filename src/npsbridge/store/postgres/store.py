@@ -32,6 +32,7 @@ from npsbridge.core.records import (
     StoreSize,
     Trace,
 )
+from npsbridge.core.storage import UNROUTED_BYTES
 from npsbridge.store import rows
 from npsbridge.store.postgres import calls, erasure, steering, writes
 from npsbridge.store.postgres import people as people_rows
@@ -86,9 +87,12 @@ class PostgresStore:
         return row[0] if row else None
 
     async def unrouted(self, limit: int, *, only: str | None = None) -> list[JournalEntry]:
-        """The oldest journal entries that no routing has consumed."""
-        wish = (sql.UNROUTED, limit) if only is None else (sql.UNROUTED_ONLY, limit, only)
-        return [rows.journal_entry(row) for row in await self._connections.rows(*wish)]
+        """The oldest journal entries that no routing has consumed, a few megabytes of them at most."""
+        if only is None:
+            found = await self._connections.rows(sql.UNROUTED, limit, UNROUTED_BYTES)
+        else:
+            found = await self._connections.rows(sql.UNROUTED_ONLY, limit, UNROUTED_BYTES, only)
+        return [rows.journal_entry(row) for row in found]
 
     async def note_hints(self, connection: str, hints: Sequence[str], *, heard_at: int) -> None:
         """Remember what a webhook spoke of, until it is read back."""

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 import anyio.to_thread
 import msgspec
@@ -32,6 +31,7 @@ from npsbridge.core.records import (
     StoreSize,
     Trace,
 )
+from npsbridge.core.storage import UNROUTED_BYTES
 from npsbridge.errors import StoreError
 from npsbridge.store import rows
 from npsbridge.store.alone import Alone
@@ -45,9 +45,6 @@ from npsbridge.store.sqlite.reader import Reader, open_reader
 from npsbridge.store.sqlite.views import SqliteViews, open_views
 from npsbridge.store.sqlite.witness import Witness, leave
 from npsbridge.store.sqlite.writer import Writer, open_writer
-
-UNROUTED_BYTES: Final = 4 << 20
-"""Of journal entries that are read at once."""
 
 
 class SqliteStore:

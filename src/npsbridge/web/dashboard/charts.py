@@ -6,7 +6,9 @@ SVG shrink with it.
 """
 
 import re
+import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -41,11 +43,18 @@ def _both(draw: Callable[[tuple[int, int], int], Any]) -> Chart:
     return Chart(wide=_svg(draw(WIDE, _LABELS_WIDE)), narrow=_svg(draw(NARROW, _LABELS_NARROW)))
 
 
-def _kind(name: str, size: tuple[int, int], labels: Sequence[str], most: int, **more: Any) -> Any:
+@cache
+def _pygal() -> Any:
+    """The library, without what it adds to every later import of the process: a finder of maps, of an outdated kind."""
     import pygal  # noqa: PLC0415 - a daemon nobody looks at has no charts
 
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
+    return pygal
+
+
+def _kind(name: str, size: tuple[int, int], labels: Sequence[str], most: int, **more: Any) -> Any:
     every = max(1, -(-len(labels) // most))
-    made = getattr(pygal, name)(
+    made = getattr(_pygal(), name)(
         css=[], js=[], width=size[0], height=size[1], explicit_size=False, disable_xml_declaration=True,
         show_legend=False, margin=2, spacing=6, x_labels_major_every=every, show_minor_x_labels=False,
         truncate_label=-1, show_y_guides=True, no_data_text="", print_values=False,
