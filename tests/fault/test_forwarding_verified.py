@@ -20,6 +20,7 @@ from npsbridge.sandbox import Hang
 
 pytestmark = pytest.mark.looptime
 
+BEFORE: Final = 9
 STEP: Final = 10
 
 
@@ -29,23 +30,43 @@ def _virtual_time_begins_now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def killed_while_asking(folder: Path, vendor: str, *, effect: bool) -> AsyncIterator[Outbound]:
-    """One vendor knows a person, was asked to survey them, did so or did not, and the daemon died before the answer."""
+async def killed_while_asking(
+    folder: Path, vendor: str, *, effect: bool, surveyed_before: bool = False
+) -> AsyncIterator[Outbound]:
+    """One vendor knows a person, was asked to survey them, did so or did not, and the daemon died before the answer.
+
+    With `surveyed_before` it had taken a request for the same person right before.
+    """
     unsettled = {f"{name.upper()}__ON_UNKNOWN": "verify" for name in VENDORS if name != "satismeter"}
     async with outbound(folder, **settings(**unsettled)) as line:
         with line.standing_still():
             async with lives(folder, line.environment) as daemon:
+                await _make_known(line, daemon, vendor)
+                if surveyed_before:
+                    await _survey(line, daemon, vendor)
                 await _ask_and_die(line, daemon, vendor, effect=effect)
         yield line
 
 
-async def _ask_and_die(line: Outbound, daemon: Lives, vendor: str, *, effect: bool) -> None:
+async def _make_known(line: Outbound, daemon: Lives, vendor: str) -> None:
     server = line.vendors[vendor]
     await daemon.begin()
-    address = await daemon.address("listen")
-    assert await post(address, [identify("ana", 0)])
+    assert await post(await daemon.address("listen"), [identify("ana", 0)])
     if vendor != "retently":
         await server.until(lambda: heard(server) != [])
+
+
+async def _survey(line: Outbound, daemon: Lives, vendor: str) -> None:
+    """What is asked for next leaves only when this is settled."""
+    server = line.vendors[vendor]
+    line.delighted.change_switches({"throttle_days": None})
+    assert await post(await daemon.address("listen"), [trigger(vendor, "ana", BEFORE)])
+    await server.until(lambda: any(one.step == BEFORE for one in heard(server)))
+
+
+async def _ask_and_die(line: Outbound, daemon: Lives, vendor: str, *, effect: bool) -> None:
+    server = line.vendors[vendor]
+    address = await daemon.address("listen")
     server.faults.add(Hang(seconds=600, effect=effect), method="POST")
     assert await post(address, [trigger(vendor, "ana", STEP)])
     await server.until(lambda: any(one.fault == "hang" for one in server.requests))
@@ -105,6 +126,28 @@ async def test_i8_what_the_vendor_cannot_tell_is_held_with_the_reason_and_not_as
         assert sent(line, vendor) == int(effect)
     assert state is State.HELD
     assert reason.startswith(DIED)
+    assert why in reason
+
+
+@pytest.mark.parametrize(
+    ("vendor", "effect", "state", "why"),
+    [
+        ("delighted", True, State.HELD, "another survey of this person was due at about that time"),
+        ("delighted", False, State.HELD, "another survey of this person was due at about that time"),
+        ("retently", True, State.DELIVERED, ""),
+        ("retently", False, State.HELD, "not in the outbox"),
+        ("promoter", False, State.FILTERED, "not eligible"),
+    ],
+)
+async def test_i8_the_survey_before_is_not_taken_after_a_restart_for_the_one_in_doubt(
+    tmp_path: Path, vendor: str, state: State, why: str, *, effect: bool
+) -> None:
+    async with killed_while_asking(tmp_path, vendor, effect=effect, surveyed_before=True) as line:
+        async with line.daemon() as app:
+            await line.rests(app)
+        assert sent(line, vendor) == 1 + (effect and vendor != "promoter")
+        found, reason = await fate(line, vendor)
+    assert found is state
     assert why in reason
 
 

@@ -155,6 +155,10 @@ class Delivery(Record, frozen=True, kw_only=True):
     """What it speaks of: `<connection>/<response id>`."""
     retried_at: int | None = None
     """When a person had it sent again, milliseconds since 1970; how long it is tried counts from then."""
+    set_out_at: int | None = None
+    """When a request that must not be repeated left last, milliseconds since 1970; None if it came to nothing."""
+    settled_at: int | None = None
+    """When it was done with, milliseconds since 1970."""
 
     @property
     def tried_since(self) -> int:

@@ -145,9 +145,15 @@ class Forwarder(Sender, Protocol):
         without what the vendor requires) has `filtered_because`.
         """
 
-    async def verify(self, delivery: Delivery) -> Outcome:
+    def recipient(self, delivery: Delivery) -> str:
+        """Whom a delivery of a kind in `once` is about, as the vendor tells people apart (pure)."""
+
+    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
         """What became of a delivery of a kind in `once`, asked of the vendor; never repeats it.
 
-        Delivered: it happened. Undone: it certainly did not, and may be sent. RetryLater: the vendor cannot be asked
-        now. Unknown: the vendor cannot tell.
+        What the vendor shows may be of another request `beside` it: those for the same recipient or person that may
+        have been taken. All have `set_out_at`, by what the system's clock shows now.
+
+        Delivered: it happened. Undone: it certainly did not, and may be sent. Declined: the vendor did not want to.
+        RetryLater: the vendor cannot be asked now. Unknown: the vendor cannot tell.
         """

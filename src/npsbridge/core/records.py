@@ -159,6 +159,15 @@ class Routing(Record, frozen=True, kw_only=True):
         return not (any(left) or any(ended) or change.persons or change.owners or change.redirects)
 
 
+class Intent(Record, frozen=True, kw_only=True):
+    """What is put on disk before a request leaves that must not be repeated."""
+
+    recipient: str
+    """Whom it is about, as the vendor tells people apart."""
+    set_out_at: int
+    """Milliseconds since 1970."""
+
+
 class Settlement(Record, frozen=True, kw_only=True):
     """The new state of a delivery after an attempt."""
 
@@ -169,6 +178,8 @@ class Settlement(Record, frozen=True, kw_only=True):
     """Milliseconds since 1970."""
     is_untold: bool = False
     """It ended without the destination having said anything of it: the same may be worth telling again."""
+    intent: Intent | None = None
+    """Of what is inflight from now on."""
 
 
 class Sent(Record, frozen=True, kw_only=True):

@@ -171,6 +171,13 @@ class Store(Protocol):
     async def inflight(self, connection: str) -> list[Delivery]:
         """What had set out and has no outcome, oldest first."""
 
+    async def beside(self, number: int, *, limit: int) -> list[Delivery]:
+        """Further requests that may have been taken, for the recipient or the person of one, the last to set out first.
+
+        What is queued, waiting or filtered after an attempt certainly was not, and has no intent any more. Persons may
+        share a recipient.
+        """
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Record what became of attempts; each counts one attempt. Deliveries no longer owed are left alone."""
 

@@ -5,6 +5,7 @@ broke or the process died, stays there until the vendor has been asked, or is he
 says.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Declined, Delivered, Outcome, Rejected, RetryLater, Undone, Unknown
 from npsbridge.core.pace import backoff
 from npsbridge.core.ports import Forwarder
-from npsbridge.core.records import Settlement
+from npsbridge.core.records import Intent, Settlement
 from npsbridge.core.settle import settled
 from npsbridge.engine.seams import Seams
 
@@ -29,6 +30,11 @@ GIVE_UP_AFTER: Final = 86_400.0
 DROPPED: Final = "dropped, as ON_UNKNOWN says"
 """How the reason ends of what is dead although it may have happened."""
 DIED: Final = "npsbridge ended while the request was under way"
+UNDATED: Final = "when the request set out was not written down by the version of npsbridge that made it"
+MOST_BESIDE: Final = 200
+"""Requests for one recipient that are looked at, the last ones."""
+MOST_DATED: Final = 10_000
+"""Requests of this process of which is remembered when they set out by a clock that nobody sets."""
 
 
 @dataclass(slots=True)
@@ -36,6 +42,7 @@ class _Doubt:
     """One request, and when its vendor is to be asked."""
 
     delivery: Delivery
+    """As the store has it, `set_out_at` included."""
     reason: str
     since: float
     """Seconds on the loop's clock."""
@@ -53,6 +60,8 @@ class Doubts:
         self._seams = seams
         self._on_unknown = on_unknown
         self._open: dict[int, _Doubt] = {}
+        self._left: OrderedDict[int, tuple[float, int]] = OrderedDict()
+        """When requests of this process set out, by number: on the loop's clock, and by the system's."""
 
     def concerns(self, delivery: Delivery) -> bool:
         """Whether a delivery must not be repeated on a guess."""
@@ -72,9 +81,20 @@ class Doubts:
         Raises:
             StoreUnavailable: nothing may leave.
         """
-        setting_out = [Settlement(id=one.id, state=State.INFLIGHT) for one in batch if self.concerns(one)]
-        if setting_out:
-            await self._seams.store.settle(setting_out)
+        setting_out = [one for one in batch if self.concerns(one)]
+        if not setting_out:
+            return
+        left = self._seams.clock.monotonic(), self._seams.clock.now_ms()
+        await self._seams.store.settle([self._intended(one, left[1]) for one in setting_out])
+        for one in setting_out:
+            self._left[one.id] = left
+            self._left.move_to_end(one.id)
+        while len(self._left) > MOST_DATED:
+            self._left.popitem(last=False)
+
+    def _intended(self, delivery: Delivery, at: int) -> Settlement:
+        intent = Intent(recipient=self._forwarder.recipient(delivery), set_out_at=at)
+        return Settlement(id=delivery.id, state=State.INFLIGHT, intent=intent)
 
     def weigh(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]) -> list[Outcome | None]:
         """What becomes of each, as ON_UNKNOWN wishes; None for those whose vendor is asked first."""
@@ -92,14 +112,17 @@ class Doubts:
             case "drop":
                 return Rejected(reason=f"{outcome.reason}; {DROPPED}")
             case "verify":
-                now = self._seams.clock.monotonic()
-                wall_ms = self._seams.clock.now_ms()
-                self._open[delivery.id] = _Doubt(
-                    delivery, outcome.reason, since=now, due=now + FIRST_LOOK, wall_ms=wall_ms
-                )
+                self._doubt(delivery, outcome.reason)
                 return None
             case _:
                 return outcome
+
+    def _doubt(self, delivery: Delivery, reason: str) -> None:
+        now, wall_ms = self._seams.clock.monotonic(), self._seams.clock.now_ms()
+        if delivery.id in self._left:
+            _, set_out_at = self._left[delivery.id]
+            delivery = msgspec.structs.replace(delivery, set_out_at=set_out_at)
+        self._open[delivery.id] = _Doubt(delivery, reason, since=now, due=now + FIRST_LOOK, wall_ms=wall_ms)
 
     def wait(self) -> float | None:
         """Seconds until a vendor is to be asked; None when nothing is in doubt."""
@@ -111,7 +134,7 @@ class Doubts:
         now = self._seams.clock.monotonic()
         ended: dict[int, State] = {}
         for doubt in await self._still_owed([one for one in self._open.values() if one.due <= now]):
-            outcome = await self._forwarder.verify(self._dated(doubt))
+            outcome = await self._asked(doubt)
             settlement = self._judged(doubt, outcome)
             if settlement is not None:
                 await self._seams.store.settle([settlement])
@@ -129,14 +152,28 @@ class Doubts:
                 del self._open[doubt.delivery.id]
         return [doubt for doubt in due if doubt.delivery.id in left]
 
-    def _dated(self, doubt: _Doubt) -> Delivery:
-        """The delivery, accepted when it was by what the clock shows now; it may have been set since.
+    async def _asked(self, doubt: _Doubt) -> Outcome:
+        if doubt.delivery.set_out_at is None:
+            return Unknown(reason=UNDATED)
+        beside = await self._seams.store.beside(doubt.delivery.id, limit=MOST_BESIDE)
+        delivery, *others = [self._dated(one, doubt) for one in (doubt.delivery, *beside)]
+        return await self._forwarder.verify(delivery, others)
 
-        Vendors are asked what they did since then: by another time they would show what they did for others.
+    def _dated(self, one: Delivery, doubt: _Doubt) -> Delivery:
+        """A request, accepted and made when it was by what the clock shows now; it may have been set since.
+
+        Vendors are asked what they did since then: by another time they would show what they did for others. What
+        another process did is known by the clock that it had.
         """
         clock = self._seams.clock
-        jump_ms = clock.now_ms() - doubt.wall_ms - int((clock.monotonic() - doubt.since) * 1000)
-        return msgspec.structs.replace(doubt.delivery, created_at=doubt.delivery.created_at + jump_ms)
+        left, wall_ms = self._left.get(one.id, (doubt.since, doubt.wall_ms))
+        jump_ms = clock.now_ms() - wall_ms - int((clock.monotonic() - left) * 1000)
+        times = {
+            name: at + jump_ms
+            for name in ("created_at", "set_out_at", "settled_at")
+            if (at := getattr(one, name)) is not None
+        }
+        return msgspec.structs.replace(one, **times)
 
     def _judged(self, doubt: _Doubt, outcome: Outcome) -> Settlement | None:
         """The end of a doubt, or None when it goes on."""

@@ -60,7 +60,7 @@ _ORDERS: Final[Mapping[str, tuple[str, str]]] = {
     "outbox": (
         (
             "id, connection, person, kind, message_id, subject, state, attempts, reason, created_at, next_attempt_at, "
-            "settled_at, journal_id, retried_at"
+            "settled_at, journal_id, retried_at, recipient, set_out_at"
         ),
         "id",
     ),

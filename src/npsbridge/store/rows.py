@@ -24,6 +24,8 @@ from npsbridge.core.views import Listed, Scored, facets
 Row = tuple[Any, ...]
 
 OWED: Final = frozenset({State.QUEUED, State.WAITING, State.INFLIGHT})
+NOT_TAKEN: Final = frozenset({State.QUEUED, State.WAITING, State.FILTERED})
+"""What an attempt ends in that certainly came to nothing: tried again, or declined."""
 FINISHED: Final = frozenset(State) - OWED - {State.HELD}
 """What nothing will change any more, until retention removes it."""
 
@@ -154,9 +156,11 @@ def shelf_row(number: int, item: Shelved, *, journal_id: int | None, now: int) -
 def delivery(row: Row) -> Delivery:
     """From the columns of a delivery.
 
-    Id, connection, person, kind, message id, body, state, attempts, reason, created, next attempt, subject, retried.
+    Id, connection, person, kind, message id, body, state, attempts, reason, created, next attempt, subject, retried,
+    set out, settled.
     """
-    number, connection, person, kind, message_id, body, state, attempts, reason, created_at, due, subject, again = row
+    number, connection, person, kind, message_id, body, state, attempts, reason, created_at, due, subject, *times = row
+    retried_at, set_out_at, settled_at = times
     return Delivery(
         id=number,
         connection=connection,
@@ -170,7 +174,9 @@ def delivery(row: Row) -> Delivery:
         created_at=created_at,
         next_attempt_at=due,
         subject=subject,
-        retried_at=again,
+        retried_at=retried_at,
+        set_out_at=set_out_at,
+        settled_at=settled_at,
     )
 
 
@@ -217,6 +223,11 @@ def settlement_row(settlement: Settlement, *, now: int) -> Row:
         settlement.next_attempt_at if state is State.WAITING else None,
         now if state in FINISHED else None,
     )
+
+
+def intent_rows(settlements: Iterable[Settlement]) -> list[Row]:
+    """Recipient, set_out_at, id of those that have an intent."""
+    return [(one.intent.recipient, one.intent.set_out_at, one.id) for one in settlements if one.intent is not None]
 
 
 def hinted(row: Row) -> Hinted:

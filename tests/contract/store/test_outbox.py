@@ -2,7 +2,7 @@ import pytest
 
 from contract.store.examples import START, Wall, owe, planned, ready, route, settle, shelved
 from npsbridge.core.model import State
-from npsbridge.core.records import Settlement
+from npsbridge.core.records import Intent, Settlement
 from npsbridge.core.storage import Store
 
 LATER = START + 60_000
@@ -195,6 +195,88 @@ async def test_settlements_of_one_delivery_are_taken_in_order(store: Store) -> N
 async def test_a_settlement_of_an_unknown_delivery_counts_nothing(store: Store) -> None:
     await settle(store, [4711])
     assert (await store.ledger()).delivered == 0
+
+
+# --- requests that must not be repeated ---------------------------------------------------------------------------
+
+
+async def set_out(store: Store, number: int, recipient: str = "ann@example.org", at: int = START) -> None:
+    await settle(store, [number], State.INFLIGHT, intent=Intent(recipient=recipient, set_out_at=at))
+
+
+async def beside(store: Store, number: int, limit: int = 9) -> list[str]:
+    return [one.message_id for one in await store.beside(number, limit=limit)]
+
+
+async def test_i8_when_a_request_set_out_is_kept_with_it_whatever_becomes_of_it(store: Store, wall: Wall) -> None:
+    numbers = await owe(store, planned("m1"), planned("m2", "bob"), planned("m3", "cid"))
+    for number in numbers:
+        await set_out(store, number, at=START + number)
+    assert [one.set_out_at for one in await store.inflight("segment")] == [START + number for number in numbers]
+    wall.ms += 50
+    await settle(store, numbers[:1])
+    await settle(store, numbers[1:2], State.HELD)
+    found = [await store.delivery(number) for number in numbers]
+    times = [(one.set_out_at, one.settled_at) for one in found if one is not None]
+    assert times == [(START + numbers[0], START + 50), (START + numbers[1], None), (START + numbers[2], None)]
+
+
+async def test_what_is_owed_no_longer_does_not_set_out(store: Store) -> None:
+    numbers = await owe(store, planned("m1"), planned("m2", "bob"))
+    await settle(store, numbers[:1], State.FILTERED)
+    for number in numbers:
+        await set_out(store, number)
+    assert await beside(store, numbers[1]) == []
+
+
+TAKEN = [State.DELIVERED, State.HELD, State.DEAD, State.INFLIGHT]
+NOT_TAKEN = [State.QUEUED, State.WAITING, State.FILTERED]
+
+
+@pytest.mark.parametrize(("state", "is_beside"), [(one, True) for one in TAKEN] + [(one, False) for one in NOT_TAKEN])
+async def test_i8_beside_a_request_is_what_may_have_been_taken(store: Store, state: State, *, is_beside: bool) -> None:
+    numbers = await owe(store, planned("m1", "person:1"), planned("m2", "person:1"), planned("m3", "person:1"))
+    await set_out(store, numbers[0])
+    await settle(store, numbers[:1], state, next_attempt_at=LATER)
+    await set_out(store, numbers[1])
+    assert await beside(store, numbers[1]) == ["m1"] * is_beside
+    assert await beside(store, numbers[2]) == ["m2"] + ["m1"] * is_beside
+
+
+async def test_i8_what_was_held_and_then_dropped_by_a_person_may_have_been_taken(store: Store) -> None:
+    numbers = await owe(store, planned("m1", "person:1"), planned("m2", "person:1"))
+    for number in numbers:
+        await set_out(store, number)
+    await settle(store, numbers[:1], State.HELD)
+    await store.drop(numbers[:1], because="by hand")
+    assert await beside(store, numbers[1]) == ["m1"]
+
+
+async def test_i8_beside_a_request_are_those_of_its_recipient_and_of_its_person(store: Store) -> None:
+    others = [
+        planned("same recipient", "person:2"),
+        planned("same person", "person:1"),
+        planned("another", "person:3"),
+        planned("elsewhere", "person:1", "heap"),
+        planned("not set out", "person:1"),
+    ]
+    number, *numbers = await owe(store, planned("m1", "person:1"), *others)
+    recipients = ["ann@example.org", "new@example.org", "bob@example.org", "ann@example.org"]
+    await set_out(store, number)
+    for other, recipient in zip(numbers, recipients, strict=False):
+        await set_out(store, other, recipient, at=START + other)
+    assert await beside(store, number) == ["same person", "same recipient"]
+    assert await beside(store, number, limit=1) == ["same person"]
+    assert await beside(store, numbers[2]) == []
+
+
+async def test_what_is_sent_again_may_have_been_taken_before(store: Store) -> None:
+    numbers = await owe(store, planned("m1", "person:1"), planned("m2", "person:1"))
+    for number in numbers:
+        await set_out(store, number)
+    await settle(store, numbers[:1])
+    await store.send_again(numbers[:1])
+    assert await beside(store, numbers[1]) == ["m1"]
 
 
 # --- listing ----------------------------------------------------------------------------------------------------

@@ -56,7 +56,10 @@ class Vendor:
     async def deliver(self, batch: Any) -> list[Outcome]:
         raise NotImplementedError
 
-    async def verify(self, delivery: Any) -> Outcome:
+    def recipient(self, delivery: Any) -> str:
+        raise NotImplementedError
+
+    async def verify(self, delivery: Any, beside: Any = ()) -> Outcome:
         raise NotImplementedError
 
 

@@ -55,6 +55,8 @@ class MemoryStore:
         self.known_people = KnownPeople()
         self.suppressed: dict[PersonId, str] = {}
         self.owed: dict[int, Delivery] = {}
+        self.neighbours: list[Delivery] = []
+        """Requests for the same recipient as any other, with the times at which they set out."""
         self.settlements: list[Settlement] = []
         self.purged: list[int] = []
         self.changes: list[bool] = []
@@ -159,12 +161,17 @@ class MemoryStore:
         assert connection
         return [one for one in self.owed.values() if one.state is State.INFLIGHT]
 
+    async def beside(self, number: int, *, limit: int) -> list[Delivery]:
+        return [one for one in self.neighbours if one.id != number][:limit]
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         self._room("settle")
         self.settlements += settlements
         for one in settlements:
             if one.state in {State.WAITING, State.QUEUED, State.INFLIGHT}:
-                changed = {"state": one.state, "next_attempt_at": one.next_attempt_at}
+                changed: dict[str, Any] = {"state": one.state, "next_attempt_at": one.next_attempt_at}
+                if one.intent is not None:
+                    changed["set_out_at"] = one.intent.set_out_at
                 self.owed[one.id] = msgspec.structs.replace(self.owed[one.id], **changed)
             else:
                 del self.owed[one.id]

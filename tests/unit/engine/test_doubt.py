@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 import pytest
@@ -13,9 +14,10 @@ from npsbridge.core.model import Delivery, PlannedDelivery, State
 from npsbridge.core.outcome import Declined, Delivered, Outcome, Paused, Rejected, RetryLater, Undone, Unknown
 from npsbridge.core.people import Person
 from npsbridge.core.ports import Awaited
-from npsbridge.engine.doubt import FIRST_LOOK, GIVE_UP_AFTER, Doubts
+from npsbridge.core.records import Intent, Settlement
+from npsbridge.engine.doubt import DIED, FIRST_LOOK, GIVE_UP_AFTER, UNDATED, Doubts
 from npsbridge.errors import StoreFull
-from unit.engine.doubles import Hands, MemoryStore, ScriptedDestination, a_delivery, seams_of
+from unit.engine.doubles import NOW, Hands, MemoryStore, ScriptedDestination, a_delivery, seams_of
 
 LOST = Unknown(reason="no answer came")
 LATER = RetryLater(reason="HTTP 503")
@@ -31,14 +33,18 @@ class ScriptedForwarder(ScriptedDestination):
         super().__init__()
         self.answers = list(answers) or [LOST]
         self.asked: list[int] = []
-        self.dates: list[int] = []
+        self.dates: list[list[tuple[int, int, int | None]]] = []
+        """Number, and when accepted and set out, of each request that was asked after and those beside it."""
 
     def plan_call(self, call: Call, person: Person) -> list[PlannedDelivery] | Awaited:
         raise NotImplementedError
 
-    async def verify(self, delivery: Delivery) -> Outcome:
+    def recipient(self, delivery: Delivery) -> str:
+        return f"{delivery.person}@example.org"
+
+    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
         self.asked.append(delivery.id)
-        self.dates.append(delivery.created_at)
+        self.dates.append([(one.id, one.created_at, one.set_out_at) for one in (delivery, *beside)])
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -47,9 +53,8 @@ class Desk:
 
     def __init__(self, *answers: Outcome, on_unknown: str = "verify", surveys: Sequence[int] = (1,)) -> None:
         self.store = MemoryStore()
-        self.batch = [
-            msgspec.structs.replace(a_delivery(number), kind=SURVEY, state=State.INFLIGHT) for number in surveys
-        ]
+        under_way = {"kind": SURVEY, "state": State.INFLIGHT, "set_out_at": NOW}
+        self.batch = [msgspec.structs.replace(a_delivery(number), **under_way) for number in surveys]
         self.store.owed = {one.id: one for one in self.batch}
         self.hands = Hands()
         self.forwarder = ScriptedForwarder(*answers)
@@ -67,7 +72,8 @@ class Desk:
 async def test_the_intent_is_on_disk_before_a_request_leaves() -> None:
     desk = Desk()
     await desk.doubts.set_out([*desk.batch, a_delivery(2)])
-    assert [(one.id, one.state) for one in desk.store.settlements] == [(1, State.INFLIGHT)]
+    intent = Intent(recipient="p1@example.org", set_out_at=desk.hands.ms)
+    assert desk.store.settlements == [Settlement(id=1, state=State.INFLIGHT, intent=intent)]
 
 
 async def test_without_room_for_the_intent_nothing_may_leave() -> None:
@@ -138,13 +144,60 @@ async def test_i20_nobody_is_asked_about_a_person_who_was_forgotten_meanwhile() 
     assert (desk.forwarder.asked, desk.doubts.wait()) == ([], None)
 
 
-@pytest.mark.parametrize("jump", [-172_800, 0, 2_592_000])
+JUMPS: Final = [-172_800_000, 0, 2_592_000_000]
+
+
+@pytest.mark.parametrize("jump", JUMPS)
 async def test_f15_the_vendor_is_asked_what_it_did_since_then_whatever_the_clock_shows_now(jump: int) -> None:
-    desk = Desk(Delivered())
-    desk.doubts.weigh(desk.batch, [LOST])
-    desk.hands.ms += jump * 1000 + int(FIRST_LOOK * 1000)
+    desk = Desk(Delivered(), surveys=(1, 2))
+    desk.store.neighbours = [msgspec.structs.replace(desk.batch[1], set_out_at=NOW - 7, created_at=NOW - 9)]
+    await desk.doubts.set_out(desk.batch[:1])
+    desk.hands.ms += jump
+    desk.doubts.weigh(desk.batch[:1], [LOST])
+    desk.hands.ms += int(FIRST_LOOK * 1000)
     await desk.look()
-    assert desk.forwarder.dates == [desk.batch[0].created_at + jump * 1000]
+    assert desk.forwarder.dates == [[(1, NOW + jump, NOW + jump), (2, NOW - 9, NOW - 7)]]
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+async def test_f15_after_a_restart_all_requests_are_dated_by_the_clock_as_it_was_then(jump: int) -> None:
+    desk = Desk(Delivered())
+    desk.store.owed = {1: msgspec.structs.replace(desk.batch[0], state=State.INFLIGHT, set_out_at=NOW - 5)}
+    desk.store.neighbours = [msgspec.structs.replace(a_delivery(2), set_out_at=NOW - 7, created_at=NOW - 9)]
+    await desk.doubts.recall()
+    desk.hands.ms += jump + int(FIRST_LOOK * 1000)
+    await desk.look()
+    assert desk.forwarder.dates == [[(1, NOW + jump, NOW - 5 + jump), (2, NOW - 9 + jump, NOW - 7 + jump)]]
+
+
+async def test_f15_a_clock_that_is_set_between_two_requests_changes_nothing_about_which_came_first() -> None:
+    desk = Desk(Delivered(), surveys=(1, 2))
+    await desk.doubts.set_out(desk.batch[:1])
+    desk.store.neighbours = [msgspec.structs.replace(desk.batch[0], set_out_at=NOW)]
+    desk.hands.ms += 2_592_000_000
+    await desk.doubts.set_out(desk.batch[1:])
+    desk.doubts.weigh(desk.batch[1:], [LOST])
+    desk.hands.ms += int(FIRST_LOOK * 1000)
+    await desk.look()
+    [[(_, _, own), (_, _, before)]] = desk.forwarder.dates
+    assert own == before == NOW + 2_592_000_000
+
+
+async def test_i8_what_set_out_before_that_was_written_down_is_held() -> None:
+    desk = Desk(Delivered())
+    desk.store.owed = {1: msgspec.structs.replace(desk.batch[0], state=State.INFLIGHT, set_out_at=None)}
+    await desk.doubts.recall()
+    assert await desk.look() == {1: State.HELD}
+    assert desk.settled == [(State.HELD, f"{DIED}; asked the vendor: {UNDATED}")]
+    assert desk.forwarder.asked == []
+
+
+async def test_i17_of_requests_long_ago_is_not_remembered_when_they_set_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("npsbridge.engine.doubt.MOST_DATED", 2)
+    desk = Desk(surveys=(1, 2, 3))
+    for one in (*desk.batch, desk.batch[1]):
+        await desk.doubts.set_out([one])
+    assert list(desk.doubts._left) == [3, 2]
 
 
 async def test_a_vendor_that_cannot_be_asked_is_asked_again_ever_less_often() -> None:

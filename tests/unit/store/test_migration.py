@@ -13,6 +13,7 @@ from contract.store.test_runs import decided, everything, request
 from npsbridge.app.frozen import keep_frozen
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
+from npsbridge.core.records import Intent
 from npsbridge.core.storage import Store
 from npsbridge.errors import ConfigurationError, StoreLocked, StoreUnusable, UsageError
 from npsbridge.platforms import settings_classes
@@ -36,7 +37,8 @@ async def fill(store: Store) -> None:
     await route(store, responses=(held_back("1"), remembered("2", email=ANN)), settling=1, newest={"ann": 5})
     await settle(store, await owe(store, planned("d1"), planned("d2")), State.DELIVERED)
     await settle(store, await owe(store, planned("w1")), State.WAITING, next_attempt_at=START + 5)
-    await settle(store, await owe(store, planned("i1", kind="survey")), State.INFLIGHT)
+    surveys = await owe(store, planned("i1", kind="survey"), planned("i2", "cid", kind="survey"))
+    await settle(store, surveys, State.INFLIGHT, intent=Intent(recipient=ANN, set_out_at=START + 7))
     await store.append([arrival(count=3)], checkpoint=("delighted", b"\0place"))
     await store.note_hints("retently", ["a", "b"], heard_at=START)
     await store.note_fact("paused:segment", "yes")
@@ -73,7 +75,9 @@ async def test_everything_arrives_as_it_was(filled: Path) -> None:
         assert await new.unrouted(100) == await old.unrouted(100)
         assert await new.checkpoint("delighted") == b"\0place"
         assert await new.hints("retently", 9) == await old.hints("retently", 9)
-        assert await new.inflight("segment") == await old.inflight("segment")
+        under_way = await new.inflight("segment")
+        assert under_way == await old.inflight("segment")
+        assert await new.beside(under_way[0].id, limit=9) == under_way[1:]
         assert {"paused:segment": "yes"}.items() <= (await new.facts()).items()
         assert (await find(new, user("u8\0x"))) == (await find(old, user("u8\0x")))
         assert await tell(new, identify("u9", email=BOB)) is None  # known as erased by the old key

@@ -41,7 +41,23 @@ def test_a_shelved_item_is_dead_from_the_start() -> None:
     row = rows.shelf_row(3, shelved("k"), journal_id=None, now=START)
     number, connection, person, kind, key, subject, state, attempts, reason, created_at, due, _, _ = row
     shown = rows.delivery(
-        (number, connection, person, kind, key, b"{}", state, attempts, reason, created_at, due, subject, None)
+        (
+            number,
+            connection,
+            person,
+            kind,
+            key,
+            b"{}",
+            state,
+            attempts,
+            reason,
+            created_at,
+            due,
+            subject,
+            None,
+            None,
+            START,
+        )
     )
     assert (shown.state, shown.message_id, shown.attempts, shown.person) == (State.DEAD, "k", 1, "")
 

@@ -7,12 +7,9 @@ and Segment's page "Delighted Destination". It must not know the store or other 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from enum import Enum, auto
 from typing import Final
 
-import msgspec
 import orjson
-from msgspec import UNSET, UnsetType
 
 from npsbridge.clock import Clock
 from npsbridge.core import reading
@@ -37,50 +34,14 @@ from npsbridge.errors import BadRecord, Gone, NotSent, TryLater, VendorError
 from npsbridge.net.answers import expect_ok, passing, retry_after, said_at
 from npsbridge.net.client import HttpClient, Reply
 from npsbridge.platforms.base import Wiring
-from npsbridge.platforms.delighted.own import OwnSurveys
 from npsbridge.platforms.delighted.people import WAYS, contact_of, encoded, people_body, survey_body, takes
 from npsbridge.platforms.delighted.settings import DelightedSettings, SurveyRule, authorized
+from npsbridge.platforms.delighted.traces import Listed, Trace, counted_down, span
 
-# --- what became of a survey ------------------------------------------------------------------------------------
-
-TOLERANCE: Final = 60.0
-"""Seconds by which times may be off: clocks that were set meanwhile, a request that took its time."""
 SECOND_LOOK: Final = 60.0
 """Seconds for which no trace must turn up: the request may still be under way, or the survey just being sent."""
-
-
-class Trace(Enum):
-    """What the list of people shows of one survey."""
-
-    SURVEYED = auto()
-    """A survey is scheduled for its time, or one went out since."""
-    HIDDEN = auto()
-    """Another survey goes out before, and only the next one is shown."""
-    NONE = auto()
-    UNTOLD = auto()
-    """The list does not show what is needed."""
-
-
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A person as the list shows them; times are seconds since 1970 by the vendor's clock."""
-
-    email: str | None = None
-    phone_number: str | None = None
-    next_survey_scheduled_at: float | UnsetType | None = UNSET
-    last_sent_at: float | UnsetType | None = UNSET
-
-    def trace(self, *, due: float, now: float) -> Trace:
-        """What is seen of a survey that was `due`; both by the vendor's clock."""
-        scheduled, sent = self.next_survey_scheduled_at, self.last_sent_at
-        if scheduled is UNSET or sent is UNSET:
-            return Trace.UNTOLD
-        earliest, latest = due - TOLERANCE, max(due, now) + TOLERANCE
-        if sent is not None and sent >= earliest:
-            return Trace.SURVEYED
-        if scheduled is None or scheduled > latest:
-            return Trace.NONE
-        return Trace.SURVEYED if scheduled >= earliest else Trace.HIDDEN
-
+BACKWARDS: Final = 60.0
+"""Seconds that a clock may go back by itself; one that was set back further tells nobody when a request was made."""
 
 # --- destination ------------------------------------------------------------------------------------------------
 
@@ -88,6 +49,11 @@ _NOT_PROCESSED: Final = (425, 429)
 """Refused before anything was done: too early, too many."""
 _NO_PROMISE: Final = "the answer is not what Delighted promises"
 _DECLINED: Final = "Delighted scheduled no survey: surveyed not long ago, unsubscribed, or not to be reached"
+_CANNOT_TELL: Final = {
+    Trace.SHARED: "another survey of this person was due at about that time, and Delighted shows only one",
+    Trace.OVERLAID: "another survey of this person went out since, and Delighted shows only the last one",
+    Trace.UNTOLD: "Delighted does not show when this person is or was surveyed",
+}
 
 
 class DelightedDestination:
@@ -112,7 +78,6 @@ class DelightedDestination:
         self._base_setting = wiring.setting("BASE_URL")
         self._first_looks: dict[int, float] = {}
         """When no trace of a survey was seen first, by the number of its delivery; a restart only looks longer."""
-        self._own = OwnSurveys()
 
     # --- deciding -------------------------------------------------------------------------------------------------
 
@@ -156,12 +121,6 @@ class DelightedDestination:
         return [await self._attempt(delivery) for delivery in batch]
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
-        outcome = await self._asked(delivery)
-        if not isinstance(outcome, Unknown):
-            self._own.settle(delivery, is_taken=isinstance(outcome, Delivered))
-        return outcome
-
-    async def _asked(self, delivery: Delivery) -> Outcome:
         if delivery.kind not in (IDENTIFY, SURVEY):
             return Rejected(reason="is of no kind that Delighted takes")
         is_survey = delivery.kind == SURVEY
@@ -176,12 +135,8 @@ class DelightedDestination:
         return self._judged(reply, is_survey=is_survey)
 
     def _counted_down(self, delivery: Delivery) -> bytes:
-        """The request with what is left of its delay, in whole seconds rounded up; it began with being accepted."""
-        request = orjson.loads(delivery.body)
-        elapsed = max(0, self._clock.now_ms() - delivery.created_at) // 1000
-        left = max(0, request["delay"] - elapsed)
-        self._own.note_due(delivery, self._clock.monotonic() + left)
-        return encoded({**request, "delay": left})
+        """The request with what is left of its delay."""
+        return encoded({**orjson.loads(delivery.body), "delay": counted_down(delivery, at=self._clock.now_ms())})
 
     def _judged(self, reply: Reply, *, is_survey: bool) -> Outcome:
         status, said = reply.status, f"HTTP {reply.status}"
@@ -209,23 +164,26 @@ class DelightedDestination:
 
     # --- finding out ----------------------------------------------------------------------------------------------
 
-    async def verify(self, delivery: Delivery) -> Outcome:
+    def recipient(self, delivery: Delivery) -> str:
+        """The email; one without it is found by the phone number."""
+        request = orjson.loads(delivery.body)
+        return str(request.get("email") or request.get("phone_number") or delivery.person).lower()
+
+    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
         """See `Forwarder.verify`; what has left no trace is Undone only when a second look finds none either.
 
         Delighted shows of a person only the next scheduled survey and the last one sent. A request that it threw away
         at once, because the person was surveyed not long ago, looks undone; to repeat that one is harmless.
         """
-        outcome = await self._looked_up(delivery)
+        outcome = await self._looked_up(delivery, beside)
         if not isinstance(outcome, RetryLater):
             self._first_looks.pop(delivery.id, None)
-            self._own.settle(delivery, is_taken=isinstance(outcome, Delivered))
         return outcome
 
-    async def _looked_up(self, delivery: Delivery) -> Outcome:
-        request = orjson.loads(delivery.body)
-        due = self._due_of(delivery, request["delay"])
-        if due is None:
+    async def _looked_up(self, delivery: Delivery, beside: Sequence[Delivery]) -> Outcome:
+        if delivery.set_out_at is None or self._clock.now_ms() - delivery.set_out_at < -BACKWARDS * 1000:
             return Unknown(reason="the system's clock was set back since, so that nobody knows when it was asked for")
+        request = orjson.loads(delivery.body)
         name = WAYS[request["channel"]].parameter
         try:
             reply = await self._list(name, request[name])
@@ -235,24 +193,9 @@ class DelightedDestination:
         except (VendorError, BadRecord) as error:
             return RetryLater(reason=f"Delighted cannot be asked: {error}", blame=Blame.DELIVERY)
         now = self._vendors_now(reply)
-        ahead = now - self._clock.monotonic()
-        trace = _traced(people, name, request[name], due=due + ahead, now=now)
-        if trace is Trace.SURVEYED and self._own.explain(delivery, due - TOLERANCE):
-            return Unknown(reason="another survey of this person went out at about that time; Delighted shows one only")
-        return self._concluded(delivery, trace)
-
-    def _due_of(self, delivery: Delivery, delay: float) -> float | None:
-        """When the survey was to go out, on the loop's clock; None when that cannot be known.
-
-        What another process asked for is dated by when it was accepted, once: a clock that is set from then on does no
-        harm.
-        """
-        if self._own.due(delivery) is None:
-            elapsed = self._now() - delivery.created_at / 1000
-            if elapsed < -TOLERANCE:
-                return None
-            self._own.note_due(delivery, self._clock.monotonic() - elapsed + delay)
-        return self._own.due(delivery)
+        own, *others = [span(one, ahead=now - self._now()) for one in (delivery, *beside)]
+        found = _found(people, name, request[name])
+        return self._concluded(delivery, found.trace(own, beside=others, now=now) if found else _unlisted(people))
 
     async def _list(self, name: str, value: str) -> Reply:
         reply = await self._http.request(
@@ -273,13 +216,13 @@ class DelightedDestination:
             case Trace.HIDDEN:
                 reason = "another survey of this person goes out before, and Delighted shows only the next one"
                 return RetryLater(reason=reason, blame=Blame.DELIVERY)
-            case Trace.UNTOLD:
-                return Unknown(reason="Delighted does not show when this person is or was surveyed")
             case Trace.NONE:
                 now = self._clock.monotonic()
                 if now - self._first_looks.setdefault(delivery.id, now) >= SECOND_LOOK:
                     return Undone()
                 return RetryLater(reason="no trace of it yet; to be looked for again", blame=Blame.DELIVERY)
+            case _:
+                return Unknown(reason=_CANNOT_TELL[trace])
 
 
 def _unwanted(call: Call, person: Person, rule: SurveyRule) -> str | None:
@@ -335,9 +278,11 @@ def _json(reply: Reply) -> object:
         return None
 
 
-def _traced(people: Sequence[Listed], name: str, value: str, *, due: float, now: float) -> Trace:
-    """The trace at the person who was asked for; a list of others tells nothing."""
-    found = next((one for one in people if (getattr(one, name) or "").lower() == value), None)
-    if found is None:
-        return Trace.UNTOLD if people else Trace.NONE
-    return found.trace(due=due, now=now)
+def _found(people: Sequence[Listed], name: str, value: str) -> Listed | None:
+    """The person who was asked for."""
+    return next((one for one in people if (getattr(one, name) or "").lower() == value), None)
+
+
+def _unlisted(people: Sequence[Listed]) -> Trace:
+    """A list of others tells nothing."""
+    return Trace.UNTOLD if people else Trace.NONE

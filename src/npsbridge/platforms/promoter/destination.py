@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from npsbridge.core import reading
 from npsbridge.core.calls import Call, CallType
 from npsbridge.core.forward import EVENT, IDENTIFY, SURVEY, forward_id
 from npsbridge.core.model import Delivery, PlannedDelivery
@@ -19,7 +20,7 @@ from npsbridge.platforms.base import Wiring
 from npsbridge.platforms.promoter.contact import contact, is_address, last_order, plain
 from npsbridge.platforms.promoter.sending import Sending
 from npsbridge.platforms.promoter.settings import PromoterSettings
-from npsbridge.platforms.promoter.verifying import Verifying
+from npsbridge.platforms.promoter.verifying import Verifying, email_of
 
 ORDER_COMPLETED: Final = "Order Completed"
 """The event that is stored with its contact (Segment's page of this destination)."""
@@ -105,9 +106,13 @@ class PromoterDestination:
         """Send each in a request of its own, in order; Promoter.io takes no batches."""
         return [await self._sending.send(delivery) for delivery in batch]
 
-    async def verify(self, delivery: Delivery) -> Outcome:
+    def recipient(self, delivery: Delivery) -> str:
+        """The email of the contact."""
+        return email_of(reading.decode(delivery.body, dict[str, Any]))
+
+    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
         """See `Verifying`."""
-        return await self._verifying.verify(delivery)
+        return await self._verifying.verify(delivery, beside)
 
 
 def _lacking(person: Person) -> str | None:

@@ -6,12 +6,12 @@ is not eligible for another, whatever the account's settings. So asking once mor
 twice, and the refusal says that the first request was heard.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from npsbridge.clock import Clock
 from npsbridge.core import reading
-from npsbridge.core.model import Delivery
+from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Paused, Retired, RetryLater, Unknown
 from npsbridge.errors import BadRecord, Gone, VendorError
 from npsbridge.net.client import HttpClient
@@ -41,14 +41,14 @@ class Verifying:
         self._first_looks: dict[int, float] = {}
         """When each delivery was first asked about, on the loop's clock; after a restart the wait begins anew."""
 
-    async def verify(self, delivery: Delivery) -> Outcome:
+    async def verify(self, delivery: Delivery, beside: Sequence[Delivery]) -> Outcome:
         """See `Forwarder.verify`. Raises nothing but cancellation."""
-        outcome = await self._look(delivery)
+        outcome = await self._look(delivery, beside)
         if not isinstance(outcome, RetryLater):
             self._first_looks.pop(delivery.id, None)
         return outcome
 
-    async def _look(self, delivery: Delivery) -> Outcome:
+    async def _look(self, delivery: Delivery, beside: Sequence[Delivery]) -> Outcome:
         try:
             if await self._is_answered(delivery):
                 return Delivered()
@@ -56,7 +56,7 @@ class Verifying:
             return Unknown(reason=str(error))
         except VendorError as error:
             return _cannot_ask(str(error))
-        return await self._retry(delivery)
+        return await self._retry(delivery, beside)
 
     async def _is_answered(self, delivery: Delivery) -> bool:
         """Whether there is feedback with the request's id; that there is none says nothing.
@@ -64,12 +64,12 @@ class Verifying:
         One page is enough: the filters leave a handful of rows, and an account that ignores them has no proof to give.
         """
         request = reading.decode(delivery.body, dict[str, Any])
-        query = {"survey__contact__email": _email(request), "survey__campaign": str(request["campaign_id"])}
+        query = {"survey__contact__email": email_of(request), "survey__campaign": str(request["campaign_id"])}
         page = await self._feedback.list(2, query, may_be_missing=True)
         wanted = request["attributes"]["request_id"]
         return any(_request_id(row.raw) == wanted for row in (page.rows if page else []))
 
-    async def _retry(self, delivery: Delivery) -> Outcome:
+    async def _retry(self, delivery: Delivery, beside: Sequence[Delivery]) -> Outcome:
         """Ask for the survey once more, late enough and early enough."""
         age, now = (self._clock.now_ms() - delivery.created_at) / 1000, self._clock.monotonic()
         if not -SKEW <= age <= SAFE_FOR:
@@ -78,7 +78,9 @@ class Verifying:
         if waited < LATE:
             return _cannot_ask("the first request is given time to end", after=LATE - waited)
         outcome = await self._sending.send(delivery)
-        return await self._heard_before(delivery, outcome) if isinstance(outcome, Declined) else _of_retry(outcome)
+        if not isinstance(outcome, Declined):
+            return _of_retry(outcome)
+        return _of_refusal(delivery, outcome, beside) or await self._heard_before(delivery, outcome)
 
     async def _heard_before(self, delivery: Delivery, refusal: Declined) -> Outcome:
         """Not eligible any more: most likely because the first request was heard, if not for having unsubscribed."""
@@ -88,7 +90,7 @@ class Verifying:
             return Delivered()
 
     async def _has_unsubscribed(self, delivery: Delivery) -> bool:
-        email = _email(reading.decode(delivery.body, dict[str, Any]))
+        email = email_of(reading.decode(delivery.body, dict[str, Any]))
         reply = await self._http.request(
             "GET", self._contacts_url, operation="find_contact", params={"email": email}, headers=self._headers
         )
@@ -98,6 +100,28 @@ class Verifying:
             return False
         rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
         return any(str(row.get("email")).lower() == email and row.get("unsubscribed") is True for row in rows)
+
+
+def _of_refusal(delivery: Delivery, refusal: Declined, beside: Sequence[Delivery]) -> Outcome | None:
+    """What a refusal tells when there are other surveys of the contact; None when only the first request explains it.
+
+    The contact was eligible for neither request if a survey had been taken within a day before. One that nobody is
+    sure of, or that an account may throttle for longer, leaves it open which of them it was.
+    """
+    if any(_rules_out(one, delivery) for one in beside):
+        return refusal
+    return (
+        Unknown(reason="the contact is not eligible any more, which another survey explains as well")
+        if beside
+        else None
+    )
+
+
+def _rules_out(other: Delivery, delivery: Delivery) -> bool:
+    """Whether a survey was surely taken before, and less than the vendor's throttle ago."""
+    if other.state is not State.DELIVERED or other.set_out_at is None or delivery.set_out_at is None:
+        return False
+    return 0 <= delivery.set_out_at - other.set_out_at <= SAFE_FOR * 1000
 
 
 def _of_retry(outcome: Outcome) -> Outcome:
@@ -117,7 +141,8 @@ def _cannot_ask(reason: str, *, after: float | None = None) -> RetryLater:
     return RetryLater(reason=reason, after=after, blame=Blame.DELIVERY)
 
 
-def _email(request: Mapping[str, Any]) -> str:
+def email_of(request: Mapping[str, Any]) -> str:
+    """Whom a request is about."""
     return str(request["contact"]["email"])
 
 

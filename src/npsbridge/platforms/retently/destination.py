@@ -31,9 +31,9 @@ from npsbridge.errors import BadRecord, NotSent, TryLater, VendorError
 from npsbridge.net.answers import expect_ok, passing, retry_after, said_at
 from npsbridge.net.client import Reply
 from npsbridge.platforms.base import Wiring
+from npsbridge.platforms.retently.accounting import left_over
 from npsbridge.platforms.retently.customer import customer, usable_email
 from npsbridge.platforms.retently.lists import CAMPAIGNS, OUTBOX, Listing, Row, read_sheet
-from npsbridge.platforms.retently.recollection import Recollection, Search
 from npsbridge.platforms.retently.settings import RetentlySettings, authorized
 from npsbridge.platforms.retently.source import FIRST_WAIT, LONGEST_WAIT
 from npsbridge.platforms.retently.survey_answer import outcomes, refused, shown
@@ -50,6 +50,7 @@ NO_OUTBOX: Final = (403, 404, 410)
 """What an account without an outbox may answer; a key that is refused is 401 (retently.com/api)."""
 PATIENCE: Final = 900.0
 """Seconds for which a survey may yet turn up in the outbox; how soon a request is in it is not documented."""
+UNREADABLE: Final = "what was asked for cannot be read any more"
 BEHIND: Final = RetryLater(reason="waits for an earlier request for the same person", blame=Blame.DELIVERY)
 
 
@@ -80,7 +81,8 @@ class RetentlyDestination:
         self._campaigns_setting = wiring.setting("CAMPAIGNS")
         self._refusals = 0
         """How often in a row we were told to slow down."""
-        self._recollection = Recollection()
+        self._missed_since: dict[int, float] = {}
+        """Since when a request is looked for in vain, by the number of its delivery; a restart only looks longer."""
 
     # --- planning -------------------------------------------------------------------------------------------------
 
@@ -139,12 +141,6 @@ class RetentlyDestination:
         return [(behind | found).get(one.id, stranger) for one in batch]
 
     async def _send(self, part: Sequence[Trigger]) -> list[Outcome]:
-        at = self._clock.monotonic()
-        sent = await self._ask(part)
-        self._recollection.note(part, sent, at=at)
-        return sent
-
-    async def _ask(self, part: Sequence[Trigger]) -> list[Outcome]:
         """One request for one campaign; when it is refused, find out whether that is the campaign's fault."""
         answer = await self._post(part)
         if not isinstance(answer, _Refusal):
@@ -236,7 +232,12 @@ class RetentlyDestination:
 
     # --- verifying ------------------------------------------------------------------------------------------------
 
-    async def verify(self, delivery: Delivery) -> Outcome:
+    def recipient(self, delivery: Delivery) -> str:
+        """The email of the event, or of the person."""
+        trigger = understood(delivery)
+        return delivery.person if trigger is None else trigger.email.casefold()
+
+    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
         """Look for the survey in the outbox.
 
         That it is not there proves nothing: a campaign may delay, sample or throttle what it was asked for, so it is
@@ -244,8 +245,12 @@ class RetentlyDestination:
         request was made is taken for it, unless other requests of ours account for it.
         """
         trigger = understood(delivery)
-        if trigger is None:
-            return Unknown(reason="what was asked for cannot be read any more")
+        outcome = Unknown(reason=UNREADABLE) if trigger is None else await self._looked_for(trigger, beside)
+        if not isinstance(outcome, RetryLater):
+            self._missed_since.pop(delivery.id, None)
+        return outcome
+
+    async def _looked_for(self, trigger: Trigger, beside: Sequence[Delivery]) -> Outcome:
         query = {
             "email": trigger.email,
             "campaignId": trigger.campaign,
@@ -256,39 +261,25 @@ class RetentlyDestination:
             reply = await self._get(OUTBOX, query)
             if reply.status in NO_OUTBOX:
                 return Unknown(reason=f"the outbox cannot be read: HTTP {reply.status}")
-            search = self._search(delivery)
-            count = self._sent_since(search.since, trigger, reply)
+            sent = self._sent(trigger, reply)
         except (VendorError, BadRecord) as error:
             return RetryLater(reason=f"the outbox cannot be read now: {error}", blame=Blame.DELIVERY)
-        if count <= search.others:
-            return self._missed(delivery)
-        self._recollection.found(trigger)
-        return Delivered()
+        return Delivered() if left_over(sent, trigger, beside) else self._missed(trigger.delivery)
 
-    def _search(self, delivery: Delivery) -> Search:
-        """What another process asked for is dated by when it was accepted; once, so that a clock may be set later."""
-        elapsed = (self._clock.now_ms() - delivery.created_at) / 1000
-        return self._recollection.search(delivery, accepted=self._clock.monotonic() - max(0.0, elapsed))
-
-    def _sent_since(self, since: float, trigger: Trigger, reply: Reply) -> int:
-        """How many surveys the outbox has; what we know by the loop's clock is compared by the vendor's."""
+    def _sent(self, trigger: Trigger, reply: Reply) -> list[int]:
+        """When the outbox has surveys of the trigger's campaign to its email, by our own clock."""
         said = said_at(reply)
-        now_ms = milliseconds(said) if said else self._clock.now_ms()
-        since_ms = now_ms - (self._clock.monotonic() - since) * 1000
-        return sum(
-            row.email == trigger.email.casefold()
-            and row.campaign == trigger.campaign
-            and row.at is not None
-            and row.at >= since_ms
+        ahead = milliseconds(said) - self._clock.now_ms() if said else 0
+        return [
+            row.at - ahead
             for row in self._rows(OUTBOX, reply)
-        )
+            if row.email == trigger.email.casefold() and row.campaign == trigger.campaign and row.at is not None
+        ]
 
     def _missed(self, delivery: Delivery) -> Outcome:
-        search, now = self._search(delivery), self._clock.monotonic()
-        search.missed_since = now if search.missed_since is None else search.missed_since
-        if now - search.missed_since < PATIENCE:
+        now = self._clock.monotonic()
+        if now - self._missed_since.setdefault(delivery.id, now) < PATIENCE:
             return RetryLater(reason="is not in the outbox yet", blame=Blame.DELIVERY)
-        self._recollection.forget(delivery)
         return Unknown(reason=f"not in the outbox after {PATIENCE:.0f} s: not asked for, or delayed or left out")
 
     # --- reading --------------------------------------------------------------------------------------------------

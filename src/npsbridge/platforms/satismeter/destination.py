@@ -157,7 +157,11 @@ class SatisMeterDestination:
         """Send each in a request of its own, in order; SatisMeter takes no batches."""
         return [await self._send(delivery) for delivery in batch]
 
-    async def verify(self, delivery: Delivery) -> Outcome:  # noqa: ARG002 - there is nothing to ask about any of them
+    def recipient(self, delivery: Delivery) -> str:
+        """SatisMeter's users are ours; it could not tell of one person what it was asked."""
+        return delivery.person
+
+    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:  # noqa: ARG002 - see below
         """Nothing can be asked: no route shows which events a user had, or whether one of them led to a survey."""
         return Unknown(reason="SatisMeter shows nobody which events it was told of")
 

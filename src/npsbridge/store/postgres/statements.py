@@ -159,14 +159,36 @@ SETTLE: Final = """
     WHERE outbox.id = given.id AND outbox.state IN ('queued', 'waiting', 'inflight')
     RETURNING outbox.state
 """
+SET_OUT: Final = """
+    UPDATE outbox SET recipient = given.recipient, set_out_at = given.set_out_at
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS given (recipient, set_out_at, id)
+    WHERE outbox.id = given.id AND outbox.state = 'inflight'
+"""
+# Before the new state is written: what is owed no longer keeps its intent.
+TAKE_BACK: Final = """
+    UPDATE outbox SET recipient = NULL, set_out_at = NULL
+    WHERE id = ANY($1::bigint[]) AND recipient IS NOT NULL AND state IN ('queued', 'waiting', 'inflight')
+"""
 NEXT_DUE: Final = "SELECT min(next_attempt_at) FROM outbox WHERE connection = $1 AND state = 'waiting'"
 
 _COLUMNS: Final = """
     SELECT outbox.id, connection, person, kind, message_id, body, state, attempts, reason, created_at,
-           next_attempt_at, subject, retried_at
+           next_attempt_at, subject, retried_at, set_out_at, settled_at
 """
 _DELIVERY: Final = f"{_COLUMNS} FROM outbox JOIN bodies ON bodies.delivery_id = outbox.id"
 INFLIGHT: Final = f"{_DELIVERY} WHERE connection = $1 AND state = 'inflight' ORDER BY outbox.id"
+BESIDE: Final = f"""
+    {_DELIVERY} WHERE outbox.id IN (
+        SELECT other.id FROM outbox AS one JOIN outbox AS other
+            ON other.recipient = one.recipient AND other.connection = one.connection
+        WHERE one.id = $1 AND other.recipient IS NOT NULL
+        UNION
+        SELECT other.id FROM outbox AS one JOIN outbox AS other
+            ON other.person = one.person AND other.connection = one.connection
+        WHERE one.id = $1 AND other.person LIKE 'person:%' AND other.recipient IS NOT NULL
+    ) AND outbox.id <> $1
+    ORDER BY set_out_at DESC, outbox.id DESC LIMIT $2
+"""  # noqa: S608 - put together from constants
 # Whether an earlier delivery of the same person holds this one up: one that is on its way, or that waits for a time
 # which has not come. An earlier one that is ready holds nobody up, because it is part of the same claim.
 _HELD_UP: Final = """

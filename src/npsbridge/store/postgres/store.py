@@ -239,6 +239,10 @@ class PostgresStore:
         """What had set out and has no outcome."""
         return await self._deliveries(sql.INFLIGHT, connection)
 
+    async def beside(self, number: int, *, limit: int) -> list[Delivery]:
+        """Further requests that may have been taken, the last to set out first."""
+        return await self._deliveries(sql.BESIDE, number, limit)
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Record what became of attempts."""
         now = self._clock.now_ms()

@@ -216,7 +216,14 @@ FLEET: Final[Upgrade] = (
     "CREATE TABLE budgets (connection TEXT PRIMARY KEY, booked BIGINT[] NOT NULL)",
 )
 
-UPGRADES: Final[tuple[Upgrade, ...]] = (JOURNAL + ANSWERS + PEOPLE + CALLS + OUTBOX + NOTES + FLEET,)
+INTENTS: Final[Upgrade] = (
+    # When a request for a survey left last, and whom it was about as its vendor tells people apart.
+    "ALTER TABLE outbox ADD COLUMN recipient TEXT",
+    "ALTER TABLE outbox ADD COLUMN set_out_at BIGINT",
+    "CREATE INDEX outbox_recipient ON outbox (recipient, connection) WHERE recipient IS NOT NULL",
+)
+
+UPGRADES: Final[tuple[Upgrade, ...]] = (JOURNAL + ANSWERS + PEOPLE + CALLS + OUTBOX + NOTES + FLEET, INTENTS)
 """The n-th one leads from version n-1 to version n."""
 
 _TURN: Final = 0x4E505342

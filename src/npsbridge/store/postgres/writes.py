@@ -263,7 +263,12 @@ async def settle_all(connection: asyncpg.Connection, settlements: Sequence[Settl
     changed: Counter[str] = Counter()
     for some in _apart(settlements):
         given = [_settlement_row(one, now) for one in some]
+        if not_taken := [one.id for one in some if one.state in rows.NOT_TAKEN]:
+            await connection.execute(sql.TAKE_BACK, not_taken)
         changed.update(state for (state,) in await connection.fetch(sql.SETTLE, *columns(given, 6)))
+        if set_out := rows.intent_rows(some):
+            recipients, *rest = columns(set_out, 3)
+            await connection.execute(sql.SET_OUT, list(map(stored, recipients)), *rest)
     await calls.forget_said(connection, [one.id for one in settlements if one.is_untold])
     await count(connection, [ledger.settled(State(state), many) for state, many in changed.items()])
 
@@ -285,10 +290,10 @@ def _settlement_row(settlement: Settlement, now: int) -> Row:
 
 def delivery(row: Row) -> Delivery:
     """From the columns of a delivery."""
-    number, connection, person, kind, message_id, body, state, attempts, reason, created_at, due, subject, again = row
+    number, connection, person, kind, message_id, body, state, attempts, reason, created_at, due, subject, *times = row
     texts = connection, told(person), kind, told(message_id)
     return rows.delivery(
-        (number, *texts, body, state, attempts, told(reason), created_at, due, told(subject), again),
+        (number, *texts, body, state, attempts, told(reason), created_at, due, told(subject), *times),
     )
 
 

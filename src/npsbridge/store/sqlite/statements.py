@@ -116,16 +116,37 @@ SETTLE: Final = """
     UPDATE outbox SET state = ?, attempts = attempts + ?, reason = ?, next_attempt_at = ?, settled_at = ?
     WHERE id IN (SELECT value FROM json_each(?)) AND (state = 'queued' OR state = 'waiting' OR state = 'inflight')
 """
+SET_OUT: Final = """
+    UPDATE outbox SET recipient = ?, set_out_at = ? WHERE id = ? AND state = 'inflight'
+"""
+# Before the new state is written: what is owed no longer keeps its intent.
+TAKE_BACK: Final = """
+    UPDATE outbox SET recipient = NULL, set_out_at = NULL
+    WHERE id IN (SELECT value FROM json_each(?)) AND recipient IS NOT NULL
+      AND (state = 'queued' OR state = 'waiting' OR state = 'inflight')
+"""
 NEXT_DUE: Final = """
     SELECT min(next_attempt_at) FROM outbox INDEXED BY outbox_due WHERE connection = ? AND state = 'waiting'
 """
 
 _DELIVERY: Final = """
     SELECT id, connection, person, kind, message_id, body, state, attempts, reason, created_at, next_attempt_at,
-           subject, retried_at
+           subject, retried_at, set_out_at, settled_at
     FROM outbox CROSS JOIN bodies ON bodies.delivery_id = outbox.id
 """
 INFLIGHT: Final = f"{_DELIVERY} WHERE connection = ? AND state = 'inflight' ORDER BY id"
+BESIDE: Final = f"""
+    {_DELIVERY} WHERE id IN (
+        SELECT other.id FROM outbox AS one JOIN outbox AS other INDEXED BY outbox_recipient
+            ON other.recipient = one.recipient AND other.connection = one.connection
+        WHERE one.id = :number AND other.recipient IS NOT NULL
+        UNION
+        SELECT other.id FROM outbox AS one JOIN outbox AS other INDEXED BY outbox_person
+            ON other.person = one.person AND other.connection = one.connection
+        WHERE one.id = :number AND other.person GLOB 'person:*' AND other.recipient IS NOT NULL
+    ) AND id <> :number
+    ORDER BY set_out_at DESC, id DESC LIMIT :limit
+"""  # noqa: S608 - put together from constants
 # Whether an earlier delivery of the same person holds this one up: one that is on its way, or that waits for a time
 # which has not come. An earlier one that is ready holds nobody up, because it is part of the same claim.
 _HELD_UP: Final = """
@@ -211,7 +232,7 @@ OLDEST_OWED: Final = """
 # In the order of their ids, whatever their state: the table is passed once, piece by piece.
 CHOSEN: Final = """
     SELECT id, connection, person, kind, message_id, body, state, attempts, reason, created_at, next_attempt_at,
-           subject, retried_at
+           subject, retried_at, set_out_at, settled_at
     FROM outbox NOT INDEXED CROSS JOIN bodies ON bodies.delivery_id = outbox.id
     WHERE id > :after AND state IN (SELECT value FROM json_each(:states))
       AND (:connection IS NULL OR connection = :connection)

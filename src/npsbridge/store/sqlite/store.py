@@ -222,6 +222,10 @@ class SqliteStore:
         """What had set out and has no outcome."""
         return [rows.delivery(row) for row in await self._line.rows(sql.INFLIGHT, (connection,))]
 
+    async def beside(self, number: int, *, limit: int) -> list[Delivery]:
+        """Further requests that may have been taken, the last to set out first."""
+        return [rows.delivery(row) for row in await self._view.rows(sql.BESIDE, {"number": number, "limit": limit})]
+
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Record what became of attempts."""
         now = self._clock.now_ms()

@@ -293,6 +293,14 @@ WITNESS: Upgrade = (
     "INSERT INTO witness (commits, in_use) VALUES (0, 0)",
 )
 
+INTENTS: Upgrade = (
+    # When a request for a survey left last, and whom it was about as its vendor tells people apart: what the vendor
+    # shows of one of them may be another's. None where it certainly came to nothing.
+    "ALTER TABLE outbox ADD COLUMN recipient TEXT",
+    "ALTER TABLE outbox ADD COLUMN set_out_at INTEGER",
+    "CREATE INDEX outbox_recipient ON outbox (recipient, connection) WHERE recipient IS NOT NULL",
+)
+
 UPGRADES: tuple[Upgrade, ...] = (
     JOURNAL + ANSWERS + OUTBOX + NOTES,
     HINTS,
@@ -302,6 +310,7 @@ UPGRADES: tuple[Upgrade, ...] = (
     FACETS,
     ONCE,
     WITNESS,
+    INTENTS,
 )
 """The n-th one leads from version n-1 to version n."""
 

@@ -154,8 +154,11 @@ def settle_all(database: sqlite3.Connection, settlements: Sequence[Settlement], 
     for fate, together in groupby(settlements, key=attrgetter("state", "reason", "next_attempt_at")):
         same = list(together)
         numbers = bulk.listed([one.id for one in same])
+        if fate[0] in rows.NOT_TAKEN:
+            database.execute(sql.TAKE_BACK, (numbers,))
         changed = database.execute(sql.SETTLE, (*rows.settlement_row(same[0], now=now), numbers)).rowcount
         entries.append(ledger.settled(fate[0], changed))
+        database.executemany(sql.SET_OUT, rows.intent_rows(same))
         calls.forget_said(database, [one.id for one in same if one.is_untold])
     count(database, entries)
 

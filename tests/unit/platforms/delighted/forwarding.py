@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import orjson
 
 from npsbridge.clock import Clock
 from npsbridge.core.calls import Call, CallType
 from npsbridge.core.forward import IDENTIFY, SURVEY
 from npsbridge.core.model import Delivery, PlannedDelivery, State
-from npsbridge.core.outcome import Outcome
+from npsbridge.core.outcome import Delivered, Outcome, Unknown
 from npsbridge.core.people import Person
 from npsbridge.platforms.delighted.destination import DelightedDestination
 from unit.platforms.delighted.driving import Bench, bench
@@ -47,10 +48,15 @@ class ForwardBench:
         self.server = shop.server
         self.clock = OneClock(shop.ours)
         self._wiring = replace(shop.wiring(**{"surveys": [BOUGHT], **settings}), clock=self.clock)
+        self._set_out: dict[int, Delivery] = {}
+        """By number: each request as the store has it."""
+        self._jump = 0.0
         self.restart()
 
     def restart(self) -> None:
+        """What the system's clock shows from now on is all that is known of when requests set out before."""
         self.destination = DelightedDestination(self._wiring)
+        self._jump = self.clock.error
 
     def delivery(self, of: Call, who: Person | None = None, *, number: int = 1) -> Delivery:
         """What the store makes of the only delivery that a call leads to, at this moment."""
@@ -72,16 +78,29 @@ class ForwardBench:
         return planned
 
     async def deliver(self, delivery: Delivery) -> Outcome:
+        now = self.clock.now_ms()
         [outcome] = await self.destination.deliver([delivery])
+        ended = {"state": State.DELIVERED, "settled_at": now} if outcome == Delivered() else {"state": State.INFLIGHT}
+        if delivery.kind == SURVEY and isinstance(outcome, Delivered | Unknown):
+            self._set_out[delivery.id] = msgspec.structs.replace(delivery, set_out_at=now, **ended)
         return outcome
 
     async def verify(self, delivery: Delivery) -> Outcome:
-        return await self.destination.verify(delivery)
+        """As the engine asks: after a request that has set out, with those beside it, dated by the clock as it is."""
+        known = {delivery.id: msgspec.structs.replace(delivery, set_out_at=self.clock.now_ms())} | self._set_out
+        asked = self._dated(known.pop(delivery.id))
+        return await self.destination.verify(asked, [self._dated(one) for one in known.values()])
+
+    def _dated(self, one: Delivery) -> Delivery:
+        jump_ms = int((self.clock.error - self._jump) * 1000)
+        names = ("created_at", "set_out_at", "settled_at")
+        times = {name: at + jump_ms for name in names if (at := getattr(one, name)) is not None}
+        return msgspec.structs.replace(one, **times)
 
     async def verify_twice(self, delivery: Delivery, *, apart: float = 61) -> Outcome:
-        await self.destination.verify(delivery)
+        await self.verify(delivery)
         self.shop.forward(apart)
-        return await self.destination.verify(delivery)
+        return await self.verify(delivery)
 
     @property
     def asked(self) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from npsbridge.core.model import Delivery
+from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Rejected, RetryLater, Unknown
 from npsbridge.platforms.promoter.destination import PromoterDestination
 from npsbridge.platforms.promoter.verifying import LATE, SAFE_FOR
@@ -266,3 +266,46 @@ async def test_f22_a_limit_puts_the_retry_off(
     server.change_switches({"rate_limit": None})
     assert await promoter.verify(request_made) == Delivered()
     assert sent(server) == 1
+
+
+# --- other surveys of the contact -----------------------------------------------------------------------------------
+
+
+HOUR_MS = 3_600_000
+
+
+def another(request: Delivery, ago_ms: int, state: State) -> Delivery:
+    assert request.set_out_at is not None
+    return msgspec.structs.replace(request, id=99, state=state, set_out_at=request.set_out_at - ago_ms)
+
+
+@pytest.mark.parametrize(
+    ("ago_ms", "state", "expected"),
+    [
+        (5000, State.DELIVERED, Declined),
+        (int(SAFE_FOR * 1000), State.DELIVERED, Declined),
+        (48 * HOUR_MS, State.DELIVERED, Unknown),
+        (-5000, State.DELIVERED, Unknown),
+        (5000, State.HELD, Unknown),
+    ],
+)
+@pytest.mark.parametrize("effect", [True, False], ids=["done", "not done"])
+async def test_i8_a_refusal_that_another_survey_explains_as_well_does_not_say_that_this_one_was_heard(
+    engine: Engine,
+    promoter: PromoterDestination,
+    request_made: Delivery,
+    *,
+    ago_ms: int,
+    state: State,
+    expected: type[Outcome],
+    effect: bool,
+) -> None:
+    [plan] = planned(promoter, track("Friend Invited"), ted())
+    await promoter.deliver([stored(plan, at=engine.hands())])
+    await lose(engine.server, promoter, request_made, effect=effect)
+    asked = msgspec.structs.replace(request_made, set_out_at=request_made.created_at)
+    beside = [another(asked, ago_ms, state)]
+    assert isinstance(await promoter.verify(asked, beside), RetryLater)
+    engine.hands.forward(LATE)
+    assert isinstance(await promoter.verify(asked, beside), expected)
+    assert sent(engine.server) == 1

@@ -27,7 +27,7 @@ def plan(database: sqlite3.Connection, statement: str | bulk.Insert) -> list[str
         statement = f"{statement.head} VALUES {statement.row}, {statement.row} {statement.tail}"
     statement = statement.replace(":many", "?")
     named = dict.fromkeys(
-        ("connection", "now", "limit", "after", "before", "state", "states", "reached", "key", "bytes"), 1
+        ("connection", "now", "limit", "after", "before", "state", "states", "reached", "key", "bytes", "number"), 1
     )
     values = (
         named
@@ -118,3 +118,10 @@ def test_every_statement_has_a_name_and_fits_the_schema(database: sqlite3.Connec
     assert len(statements) > 30
     for statement in statements:
         plan(database, statement)
+
+
+def test_requests_beside_one_are_found_by_its_recipient_and_its_person(database: sqlite3.Connection) -> None:
+    lines = " ".join(plan(database, sql.BESIDE))
+    assert "other USING COVERING INDEX outbox_recipient (recipient=? AND connection=?)" in lines
+    assert "other USING INDEX outbox_person (person=?)" in lines
+    assert "SCAN outbox" not in lines

@@ -51,5 +51,5 @@ def test_i21_deliveries_of_an_older_release_were_never_sent_again() -> None:
         )
         older.execute("INSERT INTO bodies (delivery_id, body) VALUES (1, x'00')")
         upgrade(older)
-        ((*_, created_at, _, _, retried_at),) = older.execute(sql.DELIVERY, (1,)).fetchall()
-    assert (created_at, retried_at) == (1, None)
+        ((*_, created_at, _, _, retried_at, set_out_at, _),) = older.execute(sql.DELIVERY, (1,)).fetchall()
+    assert (created_at, retried_at, set_out_at) == (1, None, None)
