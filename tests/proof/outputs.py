@@ -25,6 +25,8 @@ from npsbridge.web import listener
 
 SHORTEST: Final = 8
 """Characters; shorter secrets are words of our own sentences."""
+SHORTEST_COMMENT: Final = 16
+"""Likewise of comments, some of which are a plain word or two."""
 PREFIX: Final = "NPSBRIDGE_"
 _SECRET_NAMES: Final = re.compile(r"(KEYS?|SECRET|TOKEN)$")
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w.-]*example\.(?:org|com|net)")
@@ -153,7 +155,7 @@ def _knowing_comments(count: Any) -> Any:
 
     def knowing(server: SegmentServer, event: Mapping[str, Any]) -> None:
         comment = event.get("properties", {}).get("comment")
-        if isinstance(comment, str) and len(comment) >= SHORTEST:
+        if isinstance(comment, str) and len(comment) >= SHORTEST_COMMENT:
             OUTPUTS.comments.add(comment)
         count(server, event)
 
