@@ -24,11 +24,14 @@ COUNT_COMMIT: Final = "UPDATE witness SET commits = commits + 1 RETURNING commit
 SEEN: Final = "SELECT commits, in_use FROM witness"
 USE: Final = "UPDATE witness SET in_use = ?"
 
-# A survey that is owed here may have been asked for since. As one that is on its way, whose fate nobody knows, it is
-# treated as ON_UNKNOWN says when the daemon has started.
-_DOUBT_QUEUED: Final = "UPDATE outbox SET state = 'inflight' WHERE state = 'queued' AND kind = ?"
+# A survey that is owed here may have been asked for since, no earlier than its request was accepted. As one that is on
+# its way, whose fate nobody knows, it is treated as ON_UNKNOWN says when the daemon has started.
+_DOUBT_QUEUED: Final = """
+    UPDATE outbox SET state = 'inflight', set_out_at = created_at WHERE state = 'queued' AND kind = ?
+"""
 _DOUBT_WAITING: Final = """
-    UPDATE outbox SET state = 'inflight', next_attempt_at = NULL WHERE state = 'waiting' AND kind = ?
+    UPDATE outbox SET state = 'inflight', set_out_at = created_at, next_attempt_at = NULL
+    WHERE state = 'waiting' AND kind = ?
 """
 
 
