@@ -29,7 +29,8 @@ SHORTEST_COMMENT: Final = 16
 """Likewise of comments, some of which are a plain word or two."""
 PREFIX: Final = "NPSBRIDGE_"
 _SECRET_NAMES: Final = re.compile(r"(KEYS?|SECRET|TOKEN)$")
-_EMAIL: Final = re.compile(r"[\w.+-]+@[\w.-]*example\.(?:org|com|net)")
+_EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w.-]*example\.(?:org|com|net)")
+"""Looks at each letter once, however long a text without a blank is."""
 _LOUD: Final = 20
 """loguru's number for INFO."""
 _QUIET_LINES: Final = frozenset({"TRACE", "DEBUG"})
