@@ -94,8 +94,11 @@ class Fleet:
         return [str(line["listen"]) for line in ready if line]
 
 
-async def call(fleet: Fleet, seen: Seen, chance: random.Random, ends_at: float, name: str) -> None:
-    """One caller: identifies somebody and has them buy something, at whichever replica answers, until it is 200."""
+async def call(fleet: Fleet, seen: Seen, chance: random.Random, ends_at: float, name: str, *, pause: float) -> None:
+    """One caller: identifies somebody and has them buy something, at whichever replica answers, until it is 200.
+
+    After a pause in seconds it is somebody else's turn.
+    """
     timeout = aiohttp.ClientTimeout(total=5)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         number = 0
@@ -109,6 +112,7 @@ async def call(fleet: Fleet, seen: Seen, chance: random.Random, ends_at: float, 
             body = json.dumps({"writeKey": WRITE_KEY, "batch": calls}).encode()
             await until(partial(_is_taken, session, fleet, seen, chance, body), within=PATIENCE, look_every=0.05)
             seen.accepted.add(email)
+            await asyncio.sleep(pause)
 
 
 async def _is_taken(
@@ -214,6 +218,7 @@ async def run(
     callers: int = 4,
     ways: str = "kst",
     seed: int = 1,
+    pause: float = 0.0,
     url: str | None = None,
 ) -> Verdict:
     """Load and trouble for so long; then what held."""
@@ -244,15 +249,15 @@ async def run(
         ends_at = time.monotonic() + seconds
         async with asyncio.TaskGroup() as group:
             for number in range(callers):
-                group.create_task(call(fleet, seen, random.Random(number), ends_at, f"c{number}"))  # noqa: S311
+                dice = random.Random(number)  # noqa: S311
+                group.create_task(call(fleet, seen, dice, ends_at, f"c{number}", pause=pause))
             if ways:
                 group.create_task(trouble(fleet, seen, store, chance, ends_at, ways=ways))
         seen.behind = -time.monotonic()
         ledger = await rest(store)
         seen.behind += time.monotonic()
         held = len(await store.deliveries(state=State.HELD, limit=1_000))
-        asked = [one.body for one in delighted.requests if one.method == "POST" and (one.status or 500) < 300]
-        surveys = Counter(str(body["email"]) for body in asked if body.get("send"))
+        surveys = Counter(str(delighted.people[one.person_id].email) for one in delighted.survey_requests)
         return Verdict(seen=seen, ledger=ledger, surveys=surveys, held=held)
 
 
