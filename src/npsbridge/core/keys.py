@@ -7,6 +7,7 @@ is said or when.
 import hashlib
 import re
 import uuid
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -76,11 +77,23 @@ def message_id(  # noqa: PLR0917 -- the parts in the order in which contract and
     Raises:
         ValueError: the revision is below 1; what is still held back has nothing to say yet.
     """
+    return message_ids(write_key, platform, connection, response_id, (kind,), revision)[0]
+
+
+def message_ids(  # noqa: PLR0917 -- as above
+    write_key: str, platform: str, connection: str, response_id: str, kinds: Iterable[Kind], revision: int
+) -> list[str]:
+    """The messageIds of several calls about one revision, of a kind each; see `message_id`."""
     if revision < 1:
         raise ValueError(f"revision {revision} has no messageId; revisions start at 1")
-    counted = 1 if said_once(kind) else revision
-    digest = _begun(write_key, platform, connection).copy()
-    digest.update(_framed(response_id) + _ending(kind, counted))
+    of_response = _begun(write_key, platform, connection).copy()
+    of_response.update(_framed(response_id))
+    return [_ended(of_response, _ending(kind, 1 if kind in _SAID_ONCE else revision)) for kind in kinds]
+
+
+def _ended(begun: "hashlib._Hash", ending: bytes) -> str:
+    digest = begun.copy()
+    digest.update(ending)
     return _PREFIX + digest.hexdigest()[:_DIGEST_CHARACTERS]
 
 
@@ -132,6 +145,15 @@ def person_uuid(
     return _uuid(name)
 
 
+_URL_NAMESPACE: Final = hashlib.sha1(uuid.NAMESPACE_URL.bytes, usedforsecurity=False)
+"""The digest of all our UUIDs as far as it is the same; to be copied."""
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def _uuid(name: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, well_formed(name)))
+    """`str(uuid.uuid5(uuid.NAMESPACE_URL, name))` in a fifth of the time (RFC 9562 §5.5)."""
+    digest = _URL_NAMESPACE.copy()
+    digest.update(_raw(name))
+    digits = digest.hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

@@ -4,7 +4,6 @@ Compared by content, because vendors' times are missing, coarse or unmoved by an
 store; what follows from a verdict is the router's business.
 """
 
-import math
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,7 +28,7 @@ def nps_rating(response: Response) -> int | None:
     score = response.score
     if response.survey_type != "nps" or score is None or not 0 <= score <= 10:  # noqa: PLR2004 -- NPS by definition
         return None
-    return int(score) if score == math.floor(score) else None
+    return int(score) if score == int(score) else None
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------

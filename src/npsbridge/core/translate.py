@@ -5,9 +5,7 @@ HTTP; the caller adds the messageId.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime
-from functools import cached_property
 from itertools import compress
 from typing import Any, Final, Literal
 
@@ -34,6 +32,8 @@ EVENT_NAMES: Final[Mapping[Kind, str]] = {
     Kind.VIEWED: "Viewed NPS Survey",
 }
 
+_ALL_NAMES: Final = frozenset(EVENT_NAMES.values())
+
 ONCE: Final = (Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED, Kind.VIEWED)
 """What is said once in the life of a response, in this order."""
 
@@ -46,7 +46,7 @@ QUESTION_EVENT: Final = "Survey Question Answered"
 class EventRules(Record, frozen=True, kw_only=True):
     """What the operator wants to be said (EVENTS__*)."""
 
-    names: frozenset[str] = frozenset(EVENT_NAMES.values())
+    names: frozenset[str] = _ALL_NAMES
     """Event names that are emitted; identify is not among them and always is."""
     on_update: Literal["emit", "traits", "ignore"] = "emit"
     also: frozenset[str] = frozenset()
@@ -112,6 +112,8 @@ def kinds(
         said = reached
     else:
         said = {"emit": everything, "traits": identify, "ignore": ()}[rules.on_update]
+    if rules.names >= _ALL_NAMES:
+        return said
     unnamed = (Kind.IDENTIFY, Kind.QUESTION)
     return tuple(kind for kind in said if kind in unnamed or EVENT_NAMES[kind] in rules.names)
 
@@ -146,57 +148,59 @@ class Wording:
         self._emission = emission
         self._integrations = integrations
         self._library_version = library_version
+        self._alike: bytes | None = None
+        """The middle of all calls that tell of the response alike."""
 
     def call(self, kind: Kind) -> Call:
         """See the function of this name."""
-        if kind is Kind.IDENTIFY:
-            return self._message(kind, _traits(self._emission.response))
-        return self._message(kind, _properties(self._emission, kind))
+        return {**_BEGINNINGS[kind], **_of_whom(self._emission), **self._says(kind)}
 
     def body(self, kind: Kind, message_id: str) -> bytes:
-        """The final message as `fit` writes it.
+        """The final message, with a messageId of `npsbridge.core.keys`, as `fit` writes it.
 
         Raises:
             ValueError: see `call` and `fit`.
         """
-        shared = self._in_common if kind in _TOLD_ALIKE else None
-        if shared is not None:
-            message = self._message(kind, shared)
-            message["messageId"] = message_id
-            with suppress(orjson.JSONEncodeError):
-                body = orjson.dumps(message)
-                if len(body) <= EVENT_LIMIT:
-                    return _no_larger_than_needed(body)
-        return fit({**self.call(kind), "messageId": message_id})
-
-    def _message(self, kind: Kind, content: Call | orjson.Fragment) -> Call:
-        emission = self._emission
-        message: Call = {"type": "identify"} if kind is Kind.IDENTIFY else {"type": "track", "event": _event_name(kind)}
-        identity = emission.identity
-        if identity.user_id:
-            message["userId"] = identity.user_id
-        elif identity.anonymous_id:
-            message["anonymousId"] = identity.anonymous_id
-        else:
-            raise ValueError("a call needs a userId or an anonymousId; Segment drops it in silence without")
-        message["timestamp"] = self._timestamp
-        message["traits" if kind is Kind.IDENTIFY else "properties"] = content
-        message["context"] = _context(emission, kind, self._library_version)
-        if self._integrations is not None:
-            message["integrations"] = dict(self._integrations)
-        return message
-
-    @cached_property
-    def _timestamp(self) -> str:
-        return iso_utc(_said_at(self._emission))
-
-    @cached_property
-    def _in_common(self) -> orjson.Fragment | None:
-        """The properties of all that tells of the response alike; None when they cannot be written as they are."""
         try:
-            return orjson.Fragment(orjson.dumps(_properties(self._emission, Kind.SUBMIT)))
+            body = b"".join((_BEGINNING_BYTES[kind], self._middle(kind), message_id.encode(), b'"}'))
         except orjson.JSONEncodeError:
-            return None
+            return fit({**self.call(kind), "messageId": message_id})
+        return body if len(body) <= EVENT_LIMIT else fit({**self.call(kind), "messageId": message_id})
+
+    def _middle(self, kind: Kind) -> bytes:
+        """What stands between the name of the event and the messageId."""
+        if self._alike is not None and kind in _TOLD_ALIKE:
+            return self._alike
+        said = _of_whom(self._emission)
+        said.update(self._says(kind))
+        middle = b"".join((b",", orjson.dumps(said)[1:-1], b',"messageId":"'))
+        if kind in _TOLD_ALIKE:
+            self._alike = middle
+        return middle
+
+    def _says(self, kind: Kind) -> Call:
+        emission = self._emission
+        is_identify = kind is Kind.IDENTIFY
+        said: Call = (
+            {"traits": _traits(emission.response)} if is_identify else {"properties": _properties(emission, kind)}
+        )
+        said["context"] = _context(emission, kind, self._library_version)
+        if self._integrations is not None:
+            said["integrations"] = dict(self._integrations)
+        return said
+
+
+def _beginning(kind: Kind) -> Call:
+    return {"type": "identify"} if kind is Kind.IDENTIFY else {"type": "track", "event": _event_name(kind)}
+
+
+def _of_whom(emission: Emission) -> Call:
+    identity, timestamp = emission.identity, iso_utc(_said_at(emission))
+    if identity.user_id:
+        return {"userId": identity.user_id, "timestamp": timestamp}
+    if identity.anonymous_id:
+        return {"anonymousId": identity.anonymous_id, "timestamp": timestamp}
+    raise ValueError("a call needs a userId or an anonymousId; Segment drops it in silence without")
 
 
 _TOLD_ALIKE: Final = frozenset({Kind.SUBMIT, Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED})
@@ -205,6 +209,10 @@ _TOLD_ALIKE: Final = frozenset({Kind.SUBMIT, Kind.ANSWERED, Kind.COMPLETED, Kind
 
 def _event_name(kind: Kind) -> str:
     return QUESTION_EVENT if kind is Kind.QUESTION else EVENT_NAMES[kind]
+
+
+_BEGINNINGS: Final[Mapping[Kind, Call]] = {kind: _beginning(kind) for kind in Kind}
+_BEGINNING_BYTES: Final = {kind: orjson.dumps(call)[:-1] for kind, call in _BEGINNINGS.items()}
 
 
 def _said_at(emission: Emission) -> datetime:
@@ -261,7 +269,8 @@ def _properties(emission: Emission, kind: Kind) -> Call:
     properties["revision"] = emission.revision
     if kind is Kind.VIEWED:
         properties |= {"response_id": None, "request_id": response.id}
-    return properties | _where_known(response)
+    properties.update(_where_known(response))
+    return properties
 
 
 def category(rating: float) -> str:

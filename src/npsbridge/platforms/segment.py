@@ -102,23 +102,21 @@ class SegmentDestination:
         """One delivery per kind, in order (pure). Raises ValueError for what cannot be made to fit 32 KB."""
         response, person = emission.response, delivery_person(emission.identity)
         words = translate.Wording(emission, integrations=self._settings.integrations, library_version=__version__)
-        planned = []
-        for kind in emission.kinds:
-            message_id = keys.message_id(
-                self._key, response.platform, response.connection, response.id, kind, emission.revision
+        message_ids = keys.message_ids(
+            self._key, response.platform, response.connection, response.id, emission.kinds, emission.revision
+        )
+        subject = f"{response.connection}/{response.id}"
+        return [
+            PlannedDelivery(
+                connection=self.connection,
+                person=person,
+                kind=kind.value,
+                message_id=message_id,
+                body=words.body(kind, message_id),
+                subject=subject,
             )
-            body = words.body(kind, message_id)
-            planned.append(
-                PlannedDelivery(
-                    connection=self.connection,
-                    person=person,
-                    kind=kind.value,
-                    message_id=message_id,
-                    body=body,
-                    subject=f"{response.connection}/{response.id}",
-                )
-            )
-        return planned
+            for kind, message_id in zip(emission.kinds, message_ids, strict=True)
+        ]
 
     async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
         """Send in order; stop at the first trouble that is not a single event's own."""
