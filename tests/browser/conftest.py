@@ -32,6 +32,13 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.fixture
+async def shared_house(tmp_path: Path) -> AsyncIterator[House]:
+    """A dashboard of one of three replicas."""
+    async with open_house(tmp_path, is_shared=True) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def chromium() -> AsyncIterator[Any]:
     """A headless browser of its own for each test."""
     _required("chromium", is_there=CHROMIUM is not None)

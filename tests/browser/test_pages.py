@@ -39,24 +39,54 @@ async def weight_and_overflow(page: Any) -> tuple[int, int]:
 async def test_every_page_fits_is_light_and_has_no_serious_barrier(
     chromium: Any, house: House, screenshots: Path | None, scheme: Scheme, size: tuple[int, int]
 ) -> None:
-    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - comes with playwright
-
     found: dict[str, list[str]] = {}
     async with tab(chromium, house, scheme=scheme, size=size) as page:
         for name, path in PAGES.items():
             await page.goto(path.format(held=house.held))
-            weight, overflow = await weight_and_overflow(page)
-            assert (name, weight < 150_000, overflow) == (name, True, 0)
-            if screenshots:
-                place = screenshots / f"{name}-{scheme}-{size[0]}.png"
-                await page.screenshot(path=str(place), full_page=True)
-            results = await Axe().run(page)
-            found[name] = [
-                f"{one['id']} ({one['impact']}): {[node['html'][:120] for node in one['nodes'][:2]]}"
-                for one in results.response["violations"]
-                if one["impact"] in {"serious", "critical", "moderate"}
-            ]
+            found[name] = await barriers_of(page, screenshots, f"{name}-{scheme}-{size[0]}")
     assert {name: barriers for name, barriers in found.items() if barriers} == {}
+
+
+async def barriers_of(page: Any, screenshots: Path | None, name: str) -> list[str]:
+    """What keeps somebody from using a page; it has to be light and to fit, too."""
+    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - comes with playwright
+
+    weight, overflow = await weight_and_overflow(page)
+    assert (name, weight < 150_000, overflow) == (name, True, 0)
+    if screenshots:
+        await page.screenshot(path=str(screenshots / f"{name}.png"), full_page=True)
+    results = await Axe().run(page)
+    return [
+        f"{one['id']} ({one['impact']}): {[node['html'][:120] for node in one['nodes'][:2]]}"
+        for one in results.response["violations"]
+        if one["impact"] in {"serious", "critical", "moderate"}
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+async def test_the_replicas_are_shown_with_what_they_do_and_who_differs(
+    chromium: Any, shared_house: House, screenshots: Path | None, scheme: Scheme, size: tuple[int, int]
+) -> None:
+    async with tab(chromium, shared_house, scheme=scheme, size=size) as page:
+        await page.goto("/")
+        assert await barriers_of(page, screenshots, f"fleet-{scheme}-{size[0]}") == []
+        assert "Replicas run with different settings" in await page.locator("#verdict").inner_text()
+        shown = await page.locator("#fleet li").all_inner_texts()
+        assert ["shows this page" in one for one in shown] == [True, False, False]
+        assert ["differ" in one for one in shown] == [False, False, True]
+        assert ["poll delighted, router" in one for one in shown] == [True, False, False]
+        assert "nobody does purge" in await page.locator("#fleet .head").inner_text()
+        others = [await page.locator(f"#{card}").inner_text() for card in ("retently-pull", "segment-forward")]
+        assert all("Done by" in one and "Next poll" not in one for one in others)
+        assert "Done by" not in await page.locator("#delighted-pull").inner_text()
+
+
+async def test_where_there_is_one_daemon_nothing_speaks_of_replicas(chromium: Any, house: House) -> None:
+    async with tab(chromium, house) as page:
+        await page.goto("/")
+        assert await page.locator("#fleet").count() == 0
+        assert "replica" not in (await page.locator("body").inner_text()).lower()
 
 
 async def test_dark_is_dark_and_light_is_light(chromium: Any, house: House) -> None:

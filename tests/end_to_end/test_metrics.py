@@ -131,6 +131,10 @@ OF_PROMETHEUS = {"instance", "job", "pod"}
 SELDOM = {
     "npsbridge_task_restarts_total": {"task"},
     "npsbridge_connection_backfill_progress_ratio": {"connection", "direction"},
+    "npsbridge_replicas": set[str](),
+    "npsbridge_leases_held": set[str](),
+    "npsbridge_leases_unheld": set[str](),
+    "npsbridge_replicas_disagree": set[str](),
 }
 """What a daemon shows only when there is something to show."""
 

@@ -8,48 +8,15 @@ import pytest
 
 import databases
 from end_to_end.harness import until
-from end_to_end.outbound import PURCHASE, Outbound, outbound, surveys
+from end_to_end.outbound import outbound, surveys
+from end_to_end.several import SOON, a_purchase, all_done, beat_quickly, holders, shared_out
 from npsbridge.app import App
 from npsbridge.core.model import State
-from npsbridge.engine import fleet, upkeep
-
-SOON = 20.0
 
 
 @pytest.fixture(autouse=True)
 def _quick_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in life, but five times as fast."""
-    monkeypatch.setattr(fleet, "BEAT_SECONDS", 0.3)
-    monkeypatch.setattr(fleet, "LEASE_SECONDS", 3.0)
-    monkeypatch.setattr(fleet, "MARGIN_SECONDS", 0.6)
-    monkeypatch.setattr(upkeep, "RING_ANYWAY", 1.0)
-
-
-def holders(app: App) -> dict[str, str | None]:
-    """Who does what, as one replica sees it."""
-    return {one.name: one.holder for one in app.team.fleet.holdings}
-
-
-async def shared_out(*apps: App) -> None:
-    """Wait until everything is done by somebody, and everybody does something."""
-    names = {app.team.name for app in apps}
-
-    def is_even() -> bool:
-        return all({*holders(app).values()} == names for app in apps)
-
-    await until(is_even, within=SOON)
-
-
-async def all_done(app: App) -> None:
-    async def nothing_waits() -> bool:
-        return (await app.store.ledger()).waiting == 0
-
-    await until(nothing_waits, within=SOON)
-
-
-def a_purchase(line: Outbound, number: int) -> list[dict[str, object]]:
-    user, email = f"u{number}", f"u{number}@example.com"
-    return [line.identify(user, email=email), line.track(user, PURCHASE)]
+    beat_quickly(monkeypatch)
 
 
 async def test_i8_calls_at_any_replica_lead_to_one_survey_each_whoever_stops_meanwhile(tmp_path: Path) -> None:

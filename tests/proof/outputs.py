@@ -34,7 +34,7 @@ _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w.-]*example\.(?:org|com|ne
 _LOUD: Final = 20
 """loguru's number for INFO."""
 _QUIET_LINES: Final = frozenset({"TRACE", "DEBUG"})
-_SHOWS_PEOPLE: Final = ("/api/", "/static/")
+_SHOWS_PEOPLE: Final = ("/api/", "/static/", "/people", "/deliveries", "/trace")
 """The dashboard shows its operator who is waited for; health, figures and the public listener show nobody to anyone."""
 _TELL_NOTHING_PERSONAL: Final = frozenset({"run", "status", "check", "db", "schema"})
 """The verbs whose output goes to logs and tickets; the others are asked about people by their names."""

@@ -107,6 +107,7 @@ async def running(
             access=Access.of(settings),
             platforms={name: connection.platform for name, connection in settings.connections.items()},
             windows=parts.windows,
+            replica=loops.team.name if store.leases.is_shared else None,
             wake=loops.wake,
         )
         admin = await ladder.enter_async_context(serving(admin_app(view), sockets.admin, grace=ADMIN_GRACE))

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from npsbridge.clock import Clock
 from npsbridge.core.storage import Store
+from npsbridge.engine.fleet import seen_lately
 from npsbridge.errors import StoreLocked, StoreUnusable
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import Settings, load
@@ -60,11 +61,14 @@ def with_store(env_file: Path | None, act: Callable[[Store], Awaitable[T]]) -> T
     return asyncio.run(main())
 
 
-def is_daemon_running(settings: Settings) -> bool:
-    """Whether a daemon holds the store now; its lock says so, and is free again whenever its holder dies."""
+async def is_daemon_running(settings: Settings, store: Store) -> bool:
+    """Whether a daemon works on a store now: one holds its file, or replicas are heard of.
+
+    The lock of a file is free again whenever its holder dies.
+    """
     path = store_path(settings)
     if path is None:
-        return False
+        return bool((await seen_lately(store)).replicas)
     try:
         with held_alone(path.resolve()):
             return False

@@ -20,26 +20,27 @@ def steer_connection(env_file: Path | None, name: str, *, is_paused: bool, as_js
     settings = settings_from(env_file)
     if name not in settings.connections:
         raise UsageError(f"there is no connection {name}; configured: {', '.join(settings.connections) or 'none'}")
-    has_changed = asyncio.run(_steer(settings, name, is_paused=is_paused))
+    has_changed, is_running = asyncio.run(_steer(settings, name, is_paused=is_paused))
     if as_json:
-        daemon = {"running": is_daemon_running(settings)}
+        daemon = {"running": is_running}
         print_json({"connection": name, "paused": is_paused, "changed": has_changed, "daemon": daemon})
     else:
-        _tell(settings, name, is_paused=is_paused, has_changed=has_changed)
+        _tell(name, is_paused=is_paused, has_changed=has_changed, is_running=is_running)
 
 
-async def _steer(settings: Settings, name: str, *, is_paused: bool) -> bool:
-    """Note it; whether that is news."""
+async def _steer(settings: Settings, name: str, *, is_paused: bool) -> tuple[bool, bool]:
+    """Note it; whether that is news, and whether a daemon is running to hear it."""
     async with store_beside_or_new(settings) as store:
-        return await steer(store, name, is_paused=is_paused, now=Clock().now_ms())
+        has_changed = await steer(store, name, is_paused=is_paused, now=Clock().now_ms())
+        return has_changed, await is_daemon_running(settings, store)
 
 
-def _tell(settings: Settings, name: str, *, is_paused: bool, has_changed: bool) -> None:
+def _tell(name: str, *, is_paused: bool, has_changed: bool, is_running: bool) -> None:
     out = console()
     if not has_changed:
         out.print(f"{name} is paused already." if is_paused else f"{name} is not paused.")
         return
-    when = "from now on" if is_daemon_running(settings) else "when the next daemon starts; none is running"
+    when = "from now on" if is_running else "when the next daemon starts; none is running"
     if is_paused:
         out.print(f"{name} is paused, {when}: nothing is read from it or sent to it, and nothing is lost.")
         out.print(f"`npsbridge resume {name}` ends that.")

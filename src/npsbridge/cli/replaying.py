@@ -92,11 +92,11 @@ def replay(
         raise UsageError(f"there is no connection {to}; configured: {', '.join(settings.connections) or 'none'}")
     if surveys and not dry_run:
         agree(f"Have {to} survey people again who were surveyed in this time?", is_agreed=is_agreed)
-    tally = asyncio.run(_replay(settings, wanted))
+    tally, is_running = asyncio.run(_replay(settings, wanted))
     if as_json:
         print_json(tally.rows)
     else:
-        _print(tally, wanted, settings)
+        _print(tally, wanted, settings, is_running=is_running)
 
 
 def _wanted(since: str, until: str | None, to: str | None, *, surveys: bool, dry_run: bool) -> Wanted:
@@ -124,7 +124,8 @@ def _dated(text: str, clock: Clock) -> str:
 # --- doing it ---------------------------------------------------------------------------------------------------
 
 
-async def _replay(settings: Settings, wanted: Wanted) -> Tally:
+async def _replay(settings: Settings, wanted: Wanted) -> tuple[Tally, bool]:
+    """What was done, and whether a daemon is running to do the rest."""
     tally, decided = Tally(), rules(settings)
     async with open_session() as session, store_beside(settings) as store:
         sinks = {sink.connection: sink for sink in assemble(settings, session, Metrics(), Clock()).sinks}
@@ -135,7 +136,7 @@ async def _replay(settings: Settings, wanted: Wanted) -> Tally:
             await _send_again(store, name, wanted, decided, tally)
         if wanted.to in sinks:
             await _tell_untold(store, sinks[wanted.to], wanted, decided, tally)
-    return tally
+        return tally, await is_daemon_running(settings, store)
 
 
 async def _send_again(store: Store, name: str, wanted: Wanted, decided: Rules, tally: Tally) -> None:
@@ -205,7 +206,7 @@ def _joined(told: Sequence[Untold]) -> Untold:
 # --- telling ----------------------------------------------------------------------------------------------------
 
 
-def _print(tally: Tally, wanted: Wanted, settings: Settings) -> None:
+def _print(tally: Tally, wanted: Wanted, settings: Settings, *, is_running: bool) -> None:
     out = console()
     if rows := tally.rows:
         out.print(table(None, list(rows[0]), [list(row.values()) for row in rows]))
@@ -217,5 +218,5 @@ def _print(tally: Tally, wanted: Wanted, settings: Settings) -> None:
         out.print(f"The outbox reaches back {duration_text(kept)} (NPSBRIDGE_RETENTION__DELIVERED){advice}.")
     if wanted.dry_run:
         out.print("Nothing was changed or sent.")
-    elif rows and not is_daemon_running(settings):
+    elif rows and not is_running:
         out.print("No daemon is running; the next one sends it.")

@@ -15,11 +15,11 @@ from npsbridge.cli.show import console, print_json
 from npsbridge.cli.status_view import one_line, page, view
 from npsbridge.cli.watching import watch_live
 from npsbridge.clock import Clock
-from npsbridge.core.leases import Fleet, Replica
 from npsbridge.core.records import Health
 from npsbridge.core.storage import Store
 from npsbridge.core.times import iso_utc
-from npsbridge.engine.fleet import LEASE_SECONDS, warnings_of
+from npsbridge.engine.fleet import seen_lately
+from npsbridge.engine.roster import document, roster_of
 from npsbridge.settings import Settings
 
 _REFRESH_SECONDS: Final = 2.0
@@ -69,33 +69,18 @@ async def _watch(settings: Settings, *, as_json: bool) -> None:
 
 async def snapshot(settings: Settings, store: Store) -> dict[str, Any]:
     """Everything `status` shows, as one JSON document."""
-    fleet = await store.leases.fleet(seconds=LEASE_SECONDS)
-    ledger, is_running = await store.ledger(), is_daemon_running(settings) or bool(fleet.replicas)
+    roster, ledger = roster_of(await seen_lately(store)), await store.ledger()
+    is_running = await is_daemon_running(settings, store)
     progress = await _progress(settings) if is_running else {}
     return {
         "daemon": {"running": is_running},
-        "replicas": [_replica(one, fleet) for one in fleet.replicas],
-        "warnings": warnings_of(fleet),
+        **document(roster),
         "connections": [_connection(line, progress) for line in await store.health()],
         "ledger": {entry: getattr(ledger, entry) for entry in (*ledger.__struct_fields__, "imbalance")},
         "deliveries": [
             {"connection": connection, "state": state.value, "count": count}
             for (connection, state), count in sorted((await store.depths()).items())
         ],
-    }
-
-
-def _replica(one: Replica, fleet: Fleet) -> dict[str, Any]:
-    """One daemon of several, and what it does."""
-    return {
-        "id": one.id,
-        "host": one.host,
-        "version": one.version,
-        "settings": one.settings,
-        "since": iso_utc(Clock.at(one.started_at)),
-        "heard_at": iso_utc(Clock.at(one.heard_at)),
-        "clock_skew_ms": one.skew,
-        "work": [holding.name for holding in fleet.holdings if holding.holder == one.id],
     }
 
 

@@ -23,11 +23,18 @@ _STYLES: Final = {
 }
 _WORST_FIRST: Final = ("paused", "retrying", "retired", "backfilling", "waiting_for_data", "connected")
 _OWED: Final = ("queued", "waiting", "inflight")
+_UNFINISHED: Final = (*_OWED, "held", "dead")
+"""States in which something is still to be done, by npsbridge or by somebody; the ledger counts the others."""
 _ROOMY: Final = 64
 """Columns from which on what is owed has a column of its own."""
 _FRAME: Final = 6
 """Lines of a view besides those of connections and their reasons: two at the top, four at the end."""
 _BAR: Final = 12
+_ALIKE: Final = ("version", "settings")
+"""In what replicas should not differ."""
+_FLEET: Final = 5
+"""One line in so many may tell of replicas, in a terminal of the usual height."""
+_HIGH: Final = 24
 _MEASURE: Final = Console(width=80)
 """Only asked how texts break."""
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
@@ -42,7 +49,8 @@ def page(found: Snapshot) -> Group:
         (f"{one['connection']}:{one['direction']}", _state_words(one), one["since"], one["reason"])
         for one in found["connections"]
     ]
-    queues = [(one["connection"], one["state"], one["count"]) for one in found["deliveries"]]
+    unfinished = [one for one in found["deliveries"] if one["state"] in _UNFINISHED]
+    queues = [(one["connection"], one["state"], one["count"]) for one in unfinished]
     parts: list[RenderableType] = [
         _daemon(found),
         "",
@@ -53,18 +61,24 @@ def page(found: Snapshot) -> Group:
     if queues:
         parts += ["", table("Deliveries not finished", ["connection", "state", "count"], queues)]
     if found["replicas"]:
-        columns = ["host", "version", "since", "last heard of", "settings", "work"]
-        fleet = [
-            (one["host"], one["version"], one["since"], one["heard_at"], one["settings"], ", ".join(one["work"]))
-            for one in found["replicas"]
-        ]
-        parts += ["", table("Replicas", columns, fleet), *found["warnings"]]
+        columns = ["replica", "version", "settings", "since", "last heard of", "work"]
+        parts += ["", table("Replicas", columns, [_row(one) for one in found["replicas"]])]
+        parts += [f"Done by nobody at this moment: {', '.join(found['unheld'])}"] if found["unheld"] else []
+        parts += found["warnings"]
     return Group(*(readable(part) if isinstance(part, str) else part for part in parts))
 
 
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    """A replica; what differs from most of the others is marked."""
+    version, settings = (f"{one[name]} (differs)" if name in one["differs_in"] else one[name] for name in _ALIKE)
+    return one["id"], version, settings, one["since"], one["heard_at"], ", ".join(one["work"])
+
+
 def _daemon(found: Snapshot) -> str:
-    is_running = found["daemon"]["running"]
-    return "The daemon is running." if is_running else "No daemon is running; this is how the last one left it."
+    if not found["daemon"]["running"]:
+        return "No daemon is running; this is how the last one left it."
+    count = len(found["replicas"])
+    return f"{count} replicas are running." if count > 1 else "The daemon is running."
 
 
 def _state_words(one: dict[str, Any]) -> str:
@@ -81,7 +95,8 @@ def one_line(found: Snapshot, now: datetime) -> str:
     ledger = found["ledger"]
     figures = " ".join(f"{entry}={ledger[entry]}" for entry in ("waiting", "held", "dead", "imbalance"))
     running = "running" if found["daemon"]["running"] else "stopped"
-    return readable(f"{now:%Y-%m-%dT%H:%M:%SZ} {running} {states} {figures}").plain
+    fleet = f" replicas={len(found['replicas'])} warnings={len(found['warnings'])}" if found["replicas"] else ""
+    return readable(f"{now:%Y-%m-%dT%H:%M:%SZ} {running}{fleet} {states} {figures}").plain
 
 
 # --- a view -----------------------------------------------------------------------------------------------------
@@ -90,14 +105,33 @@ def one_line(found: Snapshot, now: datetime) -> str:
 def view(found: Snapshot, *, now: datetime, width: int, height: int) -> Group:
     """The status within a terminal of some columns and lines; what is worst comes first, and what has no room last."""
     lines = sorted(found["connections"], key=lambda one: (_WORST_FIRST.index(one["state"]), one["connection"]))
-    room = max(1, height - _FRAME - _lines_of(_ledger(found), width))
+    fleet = _fleet(found, now, height)
+    room = max(1, height - _FRAME - len(fleet) - _lines_of(_ledger(found), width))
     shown = _fitting(lines, room, width)
     left = len(lines) - len(shown)
     more = [_dim(f"... and {left} more, with less to say")] if left else []
     keys = _dim(f"{now:%H:%M:%S}Z  q quits")
-    return Group(
-        _head(found), Text(""), _rows(found, shown, now, width), *more, Text(""), _ledger(found), Text(""), keys
-    )
+    rows = _rows(found, shown, now, width)
+    return Group(_head(found), Text(""), rows, *more, *fleet, Text(""), _ledger(found), Text(""), keys)
+
+
+def _fleet(found: Snapshot, now: datetime, height: int) -> list[Text]:
+    """What warns of replicas and a line for each, as far as there is room; a low terminal has their number alone."""
+    warnings = [Text(text, style="yellow", overflow="ellipsis", no_wrap=True) for text in found["warnings"]]
+    lines = [*warnings, *(_one_replica(one, now) for one in found["replicas"])]
+    if not lines or height < _HIGH:
+        return []
+    most = height // _FLEET
+    more = [_dim(f"... and {len(lines) - most + 1} more")] if len(lines) > most else []
+    return [Text(""), *lines[: most - len(more)], *more]
+
+
+def _one_replica(one: dict[str, Any], now: datetime) -> Text:
+    said = Text(f"{one['id']} ", overflow="ellipsis", no_wrap=True)
+    for name in _ALIKE:
+        said.append(f"{one[name]} ", "yellow" if name in one["differs_in"] else "dim")
+    said.append(f"up {ago(one['since'], now)}, heard of {ago(one['heard_at'], now)} ago, ", "dim")
+    return said.append(f"{len(one['work'])} leases: {', '.join(one['work'])}" if one["work"] else "no lease")
 
 
 def _dim(text: str) -> Text:
@@ -111,6 +145,10 @@ def _head(found: Snapshot) -> Text:
     said.append("is running" if is_running else "is not running; as it was left", "green" if is_running else "bold red")
     imbalance = found["ledger"]["imbalance"]
     said.append(", the ledger balances" if not imbalance else f", THE LEDGER IS OUT BY {imbalance}", _bad(imbalance))
+    if replicas := len(found["replicas"]):
+        said.append(f", {replicas} {'replica' if replicas == 1 else 'replicas'}")
+    if warnings := len(found["warnings"]):
+        said.append(f", {warnings} {'warning' if warnings == 1 else 'warnings'}", "yellow")
     return said
 
 

@@ -4,7 +4,7 @@ Here it is asked for and told of; what follows is decided and done by `npsbridge
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,13 +32,7 @@ def retry_deliveries(
     """
     choice = Choice.read(ids, state, connection, among=RETRIED)
     settings = settings_from(env_file)
-    tally = asyncio.run(_retry_all(settings, choice))
-    _report(tally, settings, as_json=as_json)
-
-
-async def _retry_all(settings: Settings, choice: Choice) -> Tally:
-    async with store_beside(settings) as store:
-        return await retry(store, choice, now=Clock().now_ms())
+    _report(asyncio.run(_decided(settings, lambda store: retry(store, choice, now=Clock().now_ms()))), as_json=as_json)
 
 
 def drop_deliveries(
@@ -59,14 +53,12 @@ def drop_deliveries(
         raise UsageError("say what is to be dropped: ids, --state or --connection")
     choice = Choice.read(ids, state, connection, among=DROPPABLE)
     settings = settings_from(env_file)
-    tally = asyncio.run(_drop_all(settings, choice, is_agreed=is_agreed))
-    _report(tally, settings, as_json=as_json)
 
-
-async def _drop_all(settings: Settings, choice: Choice, *, is_agreed: bool) -> Tally:
-    async with store_beside(settings) as store:
+    async def ask_and_drop(store: Store) -> Tally:
         agree(f"Deliveries to drop for good: {await _number_of(store, choice)}. Go on?", is_agreed=is_agreed)
         return await drop(store, choice)
+
+    _report(asyncio.run(_decided(settings, ask_and_drop)), as_json=as_json)
 
 
 def confirm_deliveries(env_file: Path | None, ids: Sequence[int], *, as_json: bool) -> None:
@@ -77,13 +69,13 @@ def confirm_deliveries(env_file: Path | None, ids: Sequence[int], *, as_json: bo
     """
     choice = Choice.read(ids, None, None, among=(State.HELD,))
     settings = settings_from(env_file)
-    tally = asyncio.run(_confirm_all(settings, choice))
-    _report(tally, settings, as_json=as_json)
+    _report(asyncio.run(_decided(settings, lambda store: confirm(store, choice))), as_json=as_json)
 
 
-async def _confirm_all(settings: Settings, choice: Choice) -> Tally:
+async def _decided(settings: Settings, act: Callable[[Store], Awaitable[Tally]]) -> tuple[Tally, bool]:
+    """What came of an act, and whether a daemon is running to go on from there."""
     async with store_beside(settings) as store:
-        return await confirm(store, choice)
+        return await act(store), await is_daemon_running(settings, store)
 
 
 async def _number_of(store: Store, choice: Choice) -> int:
@@ -107,11 +99,12 @@ _DONE: Final = {
 }
 
 
-def _report(tally: Tally, settings: Settings, *, as_json: bool) -> None:
+def _report(decided: tuple[Tally, bool], *, as_json: bool) -> None:
+    tally, is_running = decided
     if as_json:
         print_json(_document(tally))
     else:
-        _print(tally, settings)
+        _print(tally, is_running=is_running)
     if tally.unknown:
         raise UsageError(f"there is no delivery {', '.join(map(str, tally.unknown))}")
 
@@ -123,7 +116,7 @@ def _document(tally: Tally) -> dict[str, Any]:
     return {**tally.done, "left": left, "outrun": tally.outrun, "unknown": tally.unknown}
 
 
-def _print(tally: Tally, settings: Settings) -> None:
+def _print(tally: Tally, *, is_running: bool) -> None:
     out = console()
     for word, number in tally.done.items():
         if number:
@@ -135,5 +128,5 @@ def _print(tally: Tally, settings: Settings) -> None:
         out.print(f"{tally.outrun:>7,} left alone: changed in the meantime")
     if not (any(tally.done.values()) or tally.left or tally.outrun or tally.unknown):
         out.print("There is no such delivery.")
-    if any(tally.done.get(word) for word in ("queued", "journaled")) and not is_daemon_running(settings):
+    if any(tally.done.get(word) for word in ("queued", "journaled")) and not is_running:
         out.print("No daemon is running; the next one does it.")

@@ -163,3 +163,6 @@ class Leases(Protocol):
 
         Returns the seconds until it may leave.
         """
+
+    async def booked(self) -> dict[str, int]:
+        """By connection: the requests of all replicas that count towards its limit at this moment."""

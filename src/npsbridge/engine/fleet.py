@@ -16,6 +16,8 @@ from loguru import logger
 
 from npsbridge.clock import Clock
 from npsbridge.core.leases import Fleet, Lease, Leases, Replica, shares, under
+from npsbridge.core.storage import Store
+from npsbridge.engine.roster import Disagreement, disagreements
 from npsbridge.errors import LeaseLost, StoreError, StoreUnavailable
 
 LEASE_SECONDS: Final = 15.0
@@ -24,8 +26,6 @@ MARGIN_SECONDS: Final = 3.0
 """So much earlier nothing leaves any more: what is on its way has arrived when another begins."""
 BEAT_SECONDS: Final = 2.5
 LEAVE_SECONDS: Final = 5.0
-LARGE_SKEW_MS: Final = 5_000
-"""Between a replica's clock and the store's; delays are as wrong as the clock is."""
 
 Run = Callable[[], Awaitable[None]]
 
@@ -90,7 +90,7 @@ class Team:
         self._changed = anyio.Event()
         self._is_stopping = False
         self._is_cut_off = False
-        self._told: frozenset[str] = frozenset()
+        self._told: dict[str, Disagreement] = {}
         self.fleet = Fleet(now=clock.now_ms())
         """As it was when it was last seen."""
 
@@ -247,25 +247,18 @@ class Team:
         self._me = msgspec.structs.replace(self._me, skew=round(middle - self.fleet.now))
 
     def _warn(self) -> None:
-        found = frozenset(warnings_of(self.fleet))
-        for text in sorted(found - self._told):
-            logger.warning(text)
+        found = {one.about: one for one in disagreements(self.fleet)}
+        for about in found.keys() - self._told.keys():
+            logger.warning(found[about].text)
+        for about in self._told.keys() - found.keys():
+            logger.info(self._told[about].ended)
         self._told = found
 
 
-def warnings_of(fleet: Fleet) -> list[str]:
-    """What is wrong with a fleet, for its operator."""
-    texts = []
-    if len({one.settings for one in fleet.replicas}) > 1:
-        which = ", ".join(f"{one.host} ({one.settings})" for one in fleet.replicas)
-        texts.append(
-            f"replicas run with different settings: {which}. What one of them does, it does by its own; "
-            "give all the same settings"
-        )
-    texts += [
-        f"the clock of {one.host} is {abs(one.skew) / 1000:.0f} s {'ahead of' if one.skew > 0 else 'behind'} the "
-        "database's; delays are as wrong as that, set it right"
-        for one in fleet.replicas
-        if abs(one.skew) > LARGE_SKEW_MS
-    ]
-    return texts
+async def seen_lately(store: Store) -> Fleet:
+    """All replicas on a store, and who holds what; nobody where one daemon has it alone.
+
+    Raises:
+        StoreUnavailable: it cannot be reached now.
+    """
+    return await store.leases.fleet(seconds=LEASE_SECONDS)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import anyio
 
-from npsbridge.core.records import Health, Retention
+from npsbridge.core.records import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Direction
 from npsbridge.engine.fleet import Team
@@ -63,14 +63,16 @@ class Upkeep:
         self._seams.pauses.learn(await self._seams.store.facts())
         if (team := self._team) is not None:
             noted = await self._seams.store.health()
-            self._seams.board.learn(one for one in noted if team.has_somebody_for(work_of(one)))
+            self._seams.board.learn(
+                one for one in noted if team.has_somebody_for(work_of(one.connection, one.direction))
+            )
         for bell in self._bells:
             bell.ring()
 
 
-def work_of(line: Health) -> str:
-    """The piece of work that a line of health is of."""
-    return f"{WORK[Direction(line.direction)]} {line.connection}"
+def work_of(connection: str, direction: str) -> str:
+    """The piece of work that one direction of a connection is."""
+    return f"{WORK[Direction(direction)]} {connection}"
 
 
 WORK = {Direction.PULL: "poll", Direction.FORWARD: "forward"}

@@ -11,6 +11,8 @@ from npsbridge import __version__
 from npsbridge.clock import Clock
 from npsbridge.core.times import iso_utc
 from npsbridge.engine.board import Line
+from npsbridge.engine.fleet import seen_lately
+from npsbridge.engine.roster import document, roster_of
 from npsbridge.errors import StoreError
 from npsbridge.web.access import guarding
 from npsbridge.web.dashboard.pages import Pages, add_headers, telling
@@ -91,9 +93,7 @@ def _check(line: Line, clock: Clock) -> dict[str, Any]:
 
 
 async def _metrics(view: View, _: web.Request) -> web.Response:
-    return web.Response(
-        body=await figures(view.seams, view.sinks, view.windows), headers={"Content-Type": CONTENT_TYPE}
-    )
+    return web.Response(body=await figures(view), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _status(view: View, _: web.Request) -> web.Response:
@@ -103,6 +103,7 @@ async def _status(view: View, _: web.Request) -> web.Response:
     body = {
         "status": board.status,
         "checks": checks(board.lines(), view.seams.clock),
+        **document(roster_of(await seen_lately(store))),
         "ledger": {entry: getattr(ledger, entry) for entry in (*ledger.__struct_fields__, "imbalance")},
         "deliveries": [
             {"connection": connection, "state": state.value, "count": count}

@@ -4,25 +4,23 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from npsbridge.core.leases import Fleet
 from npsbridge.core.model import State
-from npsbridge.core.pace import RateWindow
 from npsbridge.core.records import Backlog, Ledger, StoreSize
 from npsbridge.engine.board import Condition, Line
-from npsbridge.engine.seams import Seams
+from npsbridge.engine.fleet import seen_lately
+from npsbridge.engine.roster import roster_of
+from npsbridge.web.limits import Limit, limits
+from npsbridge.web.view import View
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SHOWN = (State.QUEUED, State.WAITING, State.INFLIGHT, State.HELD, State.DEAD)
 """The states of a delivery that somebody may have to look at."""
 
 
-async def figures(seams: Seams, sinks: Sequence[str], windows: Mapping[str, RateWindow]) -> bytes:
-    """Everything in Prometheus' text format.
-
-    Args:
-        seams: what is counted and where it is kept.
-        sinks: connections that take deliveries; they are shown even when nothing is owed to them.
-        windows: the request limits, by connection.
-    """
+async def figures(view: View) -> bytes:
+    """Everything in Prometheus' text format; connections that take deliveries also when nothing is owed to them."""
+    seams, sinks = view.seams, view.sinks
     registry, store, now = CollectorRegistry(), seams.store, seams.clock.now_ms()
     backlog = await store.backlog()
     _show_ledger(registry, await store.ledger())
@@ -31,7 +29,9 @@ async def figures(seams: Seams, sinks: Sequence[str], windows: Mapping[str, Rate
     _show_backlog(registry, backlog, now=now)
     _show_held(registry, backlog.oldest_held, sinks, now=now)
     _show_board(registry, seams.board.lines())
-    _show_limits(registry, windows, now=seams.clock.monotonic())
+    _show_limits(registry, await limits(view))
+    if view.replica is not None:
+        _show_fleet(registry, await seen_lately(store), view.replica)
     _show_size(registry, await store.size())
     return generate_latest(seams.metrics.registry) + generate_latest(registry)
 
@@ -109,17 +109,30 @@ def _show_board(registry: CollectorRegistry, lines: Sequence[Line]) -> None:
             progress.labels(*place).set(line.progress)
 
 
-def _show_limits(registry: CollectorRegistry, windows: Mapping[str, RateWindow], *, now: float) -> None:
+def _show_limits(registry: CollectorRegistry, found: Mapping[str, Limit]) -> None:
     """Of connections that have a limit."""
     limit = Gauge(
         "npsbridge_rate_limit_requests_per_minute", "Requests a minute, as set.", ["connection"], registry=registry
     )
     text = "How much of the limit of the last minute is used; above 1 requests wait for their turn."
     used = Gauge("npsbridge_rate_limit_used_ratio", text, ["connection"], registry=registry)
-    for connection, window in sorted(windows.items()):
-        if window.limit > 0:
-            limit.labels(connection).set(window.limit)
-            used.labels(connection).set(window.used(now))
+    for connection, one in sorted(found.items()):
+        limit.labels(connection).set(one.most)
+        used.labels(connection).set(one.used / one.most)
+
+
+def _show_fleet(registry: CollectorRegistry, fleet: Fleet, me: str) -> None:
+    """Of replicas that share a store: how many there are, what this one does, and whether they agree."""
+    roster = roster_of(fleet)
+
+    def show(name: str, text: str, value: float) -> None:
+        Gauge(f"npsbridge_{name}", text, registry=registry).set(value)
+
+    show("replicas", "Replicas that were heard of lately, this one among them.", len(roster.replicas))
+    show("leases_held", "Pieces of work that this replica does.", sum(one.holder == me for one in fleet.holdings))
+    show("leases_unheld", "Pieces of work that no replica does at this moment.", len(roster.unheld))
+    text = "1 while replicas differ in their settings or version, or a clock is wrong, else 0."
+    show("replicas_disagree", text, bool(roster.warnings))
 
 
 def _show_size(registry: CollectorRegistry, size: StoreSize) -> None:

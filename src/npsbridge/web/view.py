@@ -21,5 +21,7 @@ class View:
     """By name of each configured connection: its platform."""
     windows: Mapping[str, RateWindow] = field(default_factory=dict)
     """The request limits, by connection."""
+    replica: str | None = None
+    """What this daemon is called among those that share its store; None where it has the store alone."""
     wake: Callable[[], None] = lambda: None
     """Has every loop look for work, after a person has decided something."""

@@ -23,7 +23,7 @@ def snapshot(npsbridge: Command) -> dict[str, Any]:
 @pytest.mark.usefixtures("store")
 def test_the_status_is_one_object_with_a_ledger_that_balances(npsbridge: Command) -> None:
     found = snapshot(npsbridge)
-    assert list(found) == ["daemon", "replicas", "warnings", "connections", "ledger", "deliveries"]
+    assert list(found) == ["daemon", "replicas", "unheld", "warnings", "connections", "ledger", "deliveries"]
     assert (found["ledger"]["accepted"], found["ledger"]["imbalance"]) == (4, 0)
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from npsbridge.cli.status_view import ago, one_line, view
+from npsbridge.cli.status_view import ago, one_line, page, view
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REASON = "HTTP 401: the key is refused; check NPSBRIDGE_RETENTLY__API_KEY"
@@ -26,7 +26,8 @@ def found(*connections: dict[str, Any], **more: Any) -> dict[str, Any]:
         {"connection": "segment", "state": state, "count": count}
         for state, count in {"queued": 1200, "waiting": 34, "held": 3, "dead": 1}.items()
     ]
-    usual = {"daemon": {"running": True}, "ledger": ledger, "deliveries": deliveries, "replicas": [], "warnings": []}
+    fleet: dict[str, Any] = {"replicas": [], "unheld": [], "warnings": []}
+    usual = {"daemon": {"running": True}, "ledger": ledger, "deliveries": deliveries, **fleet}
     return {**usual, "connections": list(connections), **more}
 
 
@@ -109,3 +110,67 @@ def test_through_a_pipe_it_is_one_line_that_grep_finds_its_way_in() -> None:
         "2026-03-01T12:00:00Z running delighted:pull=connected segment:forward=retrying "
         "waiting=6 held=3 dead=1 imbalance=0"
     )
+
+
+def test_only_what_is_still_to_be_done_is_listed_as_not_finished() -> None:
+    shown = io.StringIO()
+    states = ("queued", "held", "dead", "filtered", "expired", "erased", "duplicate")
+    counted = [{"connection": "shop", "state": state, "count": 1} for state in states]
+    Console(width=80, file=shown).print(page(found(deliveries=counted)))
+    listed = [line.split()[1] for line in shown.getvalue().splitlines() if line.startswith("shop")]
+    assert listed == ["queued", "held", "dead"]
+
+
+# --- replicas ---------------------------------------------------------------------------------------------------
+
+
+def a_replica(name: str, *work: str, **more: Any) -> dict[str, Any]:
+    usual = {"version": "0.1.0", "settings": "5f3a0c11", "differs_in": [], "since": "2026-03-01T09:00:00.000Z"}
+    return {"id": name, "work": list(work), "heard_at": "2026-03-01T11:59:58.000Z", **usual, **more}
+
+
+TWO = [a_replica("web-1", "router", "poll shop"), a_replica("web-2", settings="0badcafe", differs_in=["settings"])]
+DIFFERENT = "replicas run with different settings"
+
+
+def test_replicas_are_watched_with_what_they_do_and_what_differs_is_said_first() -> None:
+    lines = drawn(found(connection("shop"), replicas=TWO, warnings=[DIFFERENT]), width=120)
+    assert lines[0] == "npsbridge is running, the ledger balances, 2 replicas, 1 warning"
+    assert lines[4:7] == [
+        DIFFERENT,
+        "web-1 0.1.0 5f3a0c11 up 3h, heard of 2s ago, 2 leases: router, poll shop",
+        "web-2 0.1.0 0badcafe up 3h, heard of 2s ago, no lease",
+    ]
+
+
+def test_more_replicas_than_there_is_room_for_are_counted() -> None:
+    many = [a_replica(f"web-{number}") for number in range(9)]
+    lines = drawn(found(connection("shop"), replicas=many), height=24)
+    assert [line.partition(" ")[0] for line in lines[4:7]] == ["web-0", "web-1", "web-2"]
+    assert lines[7] == "... and 6 more"
+
+
+@given(st.integers(24, 200), st.integers(14, 60), st.integers(0, 12), st.integers(0, 40))
+def test_the_view_of_a_fleet_fits_every_terminal(width: int, height: int, replicas: int, connections: int) -> None:
+    fleet = [a_replica(f"web-{number}", "router") for number in range(replicas)]
+    many = [connection(f"c{one}", "paused", reason=REASON) for one in range(connections)]
+    lines = drawn(found(*many, replicas=fleet, warnings=[DIFFERENT]), width, height)
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+
+
+def test_the_page_has_a_table_of_replicas_and_says_what_is_wrong() -> None:
+    shown = io.StringIO()
+    fleet = found(replicas=TWO, warnings=[DIFFERENT], unheld=["poll bank"])
+    Console(width=200, file=shown).print(page(fleet))
+    text = shown.getvalue()
+    assert text.startswith("2 replicas are running.")
+    assert "0badcafe (differs)" in text
+    assert "5f3a0c11 (differs)" not in text
+    assert "router, poll shop" in text
+    assert "Done by nobody at this moment: poll bank" in text
+    assert DIFFERENT in text
+
+
+def test_through_a_pipe_replicas_are_counted() -> None:
+    assert "running replicas=2 warnings=1 " in one_line(found(replicas=TWO, warnings=[DIFFERENT]), NOW)

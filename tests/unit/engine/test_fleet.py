@@ -1,15 +1,17 @@
 """One replica among others: it begins what is its own, and nothing leaves it under a lease that may be another's."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 
+import msgspec
 import pytest
+from loguru import logger
 
 from npsbridge.clock import Clock
 from npsbridge.core.leases import Fleet, Holding, Replica, current_lease
-from npsbridge.engine.fleet import BEAT_SECONDS, LEASE_SECONDS, MARGIN_SECONDS, Team, Work, warnings_of
+from npsbridge.engine.fleet import BEAT_SECONDS, LEASE_SECONDS, MARGIN_SECONDS, Team, Work
 from npsbridge.errors import LeaseLost, StoreUnavailable
 
 pytestmark = pytest.mark.looptime
@@ -81,6 +83,9 @@ class Registry:
         return Fleet(now=int((1_000_000 + self.now()) * 1000), replicas=there, holdings=tuple(holdings))
 
     async def book(self, connection: str, *, limit: float, seconds: float) -> float:
+        raise NotImplementedError
+
+    async def booked(self) -> dict[str, int]:
         raise NotImplementedError
 
 
@@ -220,20 +225,31 @@ async def test_a_write_that_is_refused_ends_the_work_and_not_the_daemon() -> Non
         task.cancel()
 
 
-def fleet_of(*replicas: Replica) -> Fleet:
-    return Fleet(now=0, replicas=replicas)
+@contextmanager
+def log_of() -> Iterator[list[tuple[str, str]]]:
+    """What is logged, by level."""
+    told: list[tuple[str, str]] = []
+    handler = logger.add(lambda one: told.append((one.record["level"].name, one.record["message"])), level="INFO")
+    try:
+        yield told
+    finally:
+        logger.remove(handler)
 
 
-def a_replica(name: str, *, settings: str = "x", skew: int = 0) -> Replica:
-    return Replica(id=name, host=name, version="1", settings=settings, works=(), started_at=0, skew=skew)
-
-
-async def test_replicas_that_do_not_do_the_same_are_told_of() -> None:
-    assert warnings_of(fleet_of(a_replica("a"), a_replica("b"))) == []
-    (text,) = warnings_of(fleet_of(a_replica("a"), a_replica("b", settings="y")))
-    assert "different settings: a (x), b (y)" in text
-
-
-async def test_a_clock_that_is_wrong_is_told_of() -> None:
-    (text,) = warnings_of(fleet_of(a_replica("a", skew=-61_000), a_replica("b", skew=4_000)))
-    assert text.startswith("the clock of a is 61 s behind the database's")
+async def test_replicas_that_differ_are_told_of_once_and_again_when_they_are_alike() -> None:
+    registry = Registry()
+    desk = Desk(registry)
+    other = Replica(id="b", host="b", version="1", settings="other", works=(), started_at=0)
+    with log_of() as told:
+        async with desk.joined():
+            registry.replicas["b"] = other
+            await beats(2)
+            registry.replicas["c"] = msgspec.structs.replace(other, id="c", host="c")
+            await beats(2)
+            del registry.replicas["b"], registry.replicas["c"]
+            await beats(2)
+    said = [(level, text.partition(":")[0]) for level, text in told if "settings" in text]
+    assert said == [
+        ("WARNING", "Replicas run with different settings"),
+        ("INFO", "All replicas run with the same settings again"),
+    ]

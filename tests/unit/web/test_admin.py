@@ -8,6 +8,7 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from npsbridge.clock import Clock
+from npsbridge.core.leases import Fleet, Holding, Leases, Replica
 from npsbridge.core.model import State
 from npsbridge.core.pace import RateWindow
 from npsbridge.core.records import Backlog, Ledger, StoreSize
@@ -17,6 +18,7 @@ from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreError, StoreFull
 from npsbridge.metrics import Metrics
+from npsbridge.store.alone import Alone
 from npsbridge.web.admin import ANSWER_WITHIN, admin_app
 from npsbridge.web.view import View
 from unit.engine.doubles import NOW
@@ -25,6 +27,8 @@ from unit.web.serving import caller
 
 class ShownStore:
     """A store with something in it."""
+
+    leases: Leases = Alone(Clock())
 
     def __init__(self, error: Exception | None = None, *, hangs: bool = False) -> None:
         self.error = error
@@ -198,6 +202,62 @@ async def test_the_use_of_each_limit_is_shown_and_no_limit_is_no_figure() -> Non
 async def test_figures_that_cannot_be_read_are_503(path: str) -> None:
     code, body = await shown(an_admin(ShownStore(StoreError("the disk failed"))), path)
     assert (code, body["code"]) == (503, "cannot_store")
+
+
+A_FLEET = Fleet(
+    now=NOW,
+    replicas=tuple(
+        Replica(id=name, host=name, version=version, settings="x", works=("poll shop", "router"), started_at=NOW - 1)
+        for name, version in (("a", "1"), ("b", "2"))
+    ),
+    holdings=(Holding(name="router", holder="a", fence=3),),
+)
+
+
+class Shared(Alone):
+    """Leases of a store that two replicas share."""
+
+    is_shared = True
+
+    async def fleet(self, *, seconds: float) -> Fleet:
+        del seconds
+        return A_FLEET
+
+    async def booked(self) -> dict[str, int]:
+        return {"shop": 15}
+
+
+def a_replica() -> web.Application:
+    """The admin listener of one of them, by whose own account nothing was asked of the vendor."""
+    seams = seams_around(ShownStore())
+    seams.store.leases = Shared(seams.clock)  # type: ignore[misc]
+    windows = {"shop": RateWindow(10, 60), "free": RateWindow(0, 60)}
+    return admin_app(View(seams=seams, sinks=[], is_draining=lambda: False, windows=windows, replica="a"))
+
+
+async def test_the_figures_of_a_replica_are_of_the_whole_fleet_where_it_shares() -> None:
+    found = await figures_of(a_replica())
+    assert found["npsbridge_replicas"] == 2
+    assert found["npsbridge_leases_held"] == 1
+    assert found["npsbridge_leases_unheld"] == 1
+    assert found["npsbridge_replicas_disagree"] == 1
+    assert found['npsbridge_rate_limit_used_ratio{connection="shop"}'] == 1.5
+
+
+async def test_where_there_is_one_daemon_no_figure_speaks_of_replicas() -> None:
+    assert [name for name in await figures_of(an_admin()) if "replica" in name or "lease" in name] == []
+
+
+async def test_the_status_of_any_replica_has_all_of_them() -> None:
+    _, body = await shown(a_replica(), "/api/status")
+    assert [(one["id"], one["work"], one["differs_in"]) for one in body["replicas"]] == [
+        ("a", ["router"], ["version"]),
+        ("b", [], ["version"]),
+    ]
+    assert body["unheld"] == ["poll shop"]
+    assert [text.partition(":")[0] for text in body["warnings"]] == ["Replicas run different versions"]
+    _, alone = await shown(an_admin(), "/api/status")
+    assert (alone["replicas"], alone["unheld"], alone["warnings"]) == ([], [], [])
 
 
 async def test_status_is_board_ledger_and_queues() -> None:

@@ -65,6 +65,9 @@ BOOK: Final = f"""
     )
     RETURNING booked[cardinality(booked)] - $3::bigint - {_NOW}
 """  # noqa: S608 - put together from constants
+BOOKED: Final = f"""
+    SELECT connection, (SELECT count(*) FROM unnest(booked) AS one WHERE one > {_NOW}) FROM budgets
+"""  # noqa: S608 - put together from constants
 
 _KEPT_FOR: Final = 10
 """Times the length of a lease after which a replica that is not heard of is forgotten."""
@@ -122,6 +125,10 @@ class PostgresLeases:
         most, length = max(1, int(limit)), _ms(seconds * max(1.0, 1 / limit))
         ((wait,),) = await self._connections.rows(BOOK, connection, most, length)
         return max(0, int(wait)) / 1000
+
+    async def booked(self) -> dict[str, int]:
+        """The requests that count towards each limit now."""
+        return dict(await self._connections.rows(BOOKED))
 
 
 async def _fleet(connection: asyncpg.Connection, length: int) -> Fleet:

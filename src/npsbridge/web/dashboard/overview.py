@@ -18,10 +18,14 @@ from npsbridge.core.records import Ledger
 from npsbridge.core.storage import Store
 from npsbridge.core.views import Answers, Scored
 from npsbridge.engine.board import Condition, Direction, Line
+from npsbridge.engine.fleet import seen_lately
+from npsbridge.engine.roster import Roster, roster_of
+from npsbridge.engine.upkeep import work_of
 from npsbridge.web.dashboard.filters import NPS
 from npsbridge.web.dashboard.pages import Pages, document
 from npsbridge.web.dashboard.score import DAY_MS, Camps, Stretch, camps_of, stretches
 from npsbridge.web.dashboard.words import number, span, title
+from npsbridge.web.limits import Limit, limits
 from npsbridge.web.view import View
 
 WINDOW: Final = 30
@@ -36,6 +40,8 @@ class Level(StrEnum):
     """Somebody has to act."""
     TROUBLE = "trouble"
     """It mends itself."""
+    CAUTION = "caution"
+    """Everything works, and yet it should not stay so."""
     NOTE = "note"
 
 
@@ -63,6 +69,8 @@ class Card(Record, frozen=True, kw_only=True):
     seconds_left: float | None
     last_answer: int | None
     next_at: int | None
+    holder: str | None
+    """The other replica that does it; None where it is this daemon's own work, or nobody's at this moment."""
     used: int | None
     limit: float | None
     owed: int
@@ -98,6 +106,10 @@ class Overview(Record, frozen=True, kw_only=True):
     """The same of the window before."""
     camps: Camps
     trend: list[Stretch]
+    fleet: Roster
+    """The replicas that share the store; none where it has only this daemon."""
+    replica: str | None
+    """Which of them shows this page."""
 
 
 def cards(
@@ -108,7 +120,8 @@ def cards(
     depths: Mapping[tuple[str, State], int],
     oldest: Mapping[str, int],
     last_answers: Mapping[str, int],
-    limits: Mapping[str, tuple[int, float]],
+    limits: Mapping[str, Limit],
+    holders: Mapping[str, str],
 ) -> list[Card]:
     """One for each line of the board, those of one connection side by side, what reads before what sends."""
     places = {line.connection: place for place, line in reversed(list(enumerate(lines)))}
@@ -126,8 +139,9 @@ def cards(
             seconds_left=line.time_left(now),
             last_answer=last_answers.get(line.connection) if line.direction is Direction.PULL else None,
             next_at=line.next_at,
-            used=limits.get(line.connection, (None, None))[0],
-            limit=limits.get(line.connection, (None, None))[1],
+            holder=holders.get(work_of(line.connection, line.direction)),
+            used=limits[line.connection].used if line.connection in limits else None,
+            limit=limits[line.connection].most if line.connection in limits else None,
             **_queue(line, depths, oldest),
         )
         for line in ordered
@@ -146,8 +160,10 @@ def _queue(line: Line, depths: Mapping[tuple[str, State], int], oldest: Mapping[
     }
 
 
-def notices(shown: Sequence[Card], *, imbalance: int, held: int, dead: int, now: int) -> list[Notice]:
-    """What is not as it always is, the worst first."""
+def notices(
+    shown: Sequence[Card], *, imbalance: int, held: int, dead: int, now: int, warnings: Sequence[str] = ()
+) -> list[Notice]:
+    """What is not as it always is, the worst first; `warnings` are of replicas."""
     alike = groupby(shown, key=lambda card: (card.connection, card.condition, card.is_by_hand))
     found = [notice for _, cards in alike if (notice := _of_cards(list(cards), now)) is not None]
     if imbalance:
@@ -159,6 +175,8 @@ def notices(shown: Sequence[Card], *, imbalance: int, held: int, dead: int, now:
     if dead:
         text = f"{_some(dead, 'delivery', 'deliveries')} will never work as they are. Nothing else waits for them."
         found.append(Notice(level=Level.PERSON, text=text, link="/deliveries?state=dead", act="Look at them"))
+    caution = partial(Notice, level=Level.CAUTION, link="#fleet", act="Look at the replicas")
+    found += [caution(text=f"{text}.") for text in warnings]
     return sorted(found, key=lambda one: list(Level).index(one.level))
 
 
@@ -203,6 +221,8 @@ def verdict(found: Sequence[Notice], *, has_connections: bool) -> tuple[str, str
         return "fail", "1 thing needs you" if persons == 1 else f"{persons} things need you"
     if any(one.level is Level.TROUBLE for one in found):
         return "warn", "Something is in trouble, and is being tried again"
+    if any(one.level is Level.CAUTION for one in found):
+        return "warn", "Everything works, but the replicas do not agree"
     return "pass", "All is well"
 
 
@@ -223,6 +243,7 @@ async def look(view: View) -> Overview:
     """How everything is now."""
     now = view.seams.clock.now_ms()
     facts = await _facts(view.seams.store, now // DAY_MS)
+    roster = roster_of(await seen_lately(view.seams.store))
     shown = cards(
         view.seams.board.lines(),
         now=now,
@@ -230,19 +251,10 @@ async def look(view: View) -> Overview:
         depths=facts.depths,
         oldest=facts.oldest,
         last_answers=facts.last_answers,
-        limits=_limits(view),
+        limits=await limits(view),
+        holders={work: one.id for one in roster.replicas if one.id != view.replica for work in one.work},
     )
-    return put_together(shown, facts, now=now)
-
-
-def _limits(view: View) -> dict[str, tuple[int, float]]:
-    """By connection with a request limit: how much of it the last minute has used, and the limit."""
-    now = view.seams.clock.monotonic()
-    return {
-        name: (sum(cost for _, cost in window.booked(now)), window.limit)
-        for name, window in view.windows.items()
-        if window.limit > 0
-    }
+    return put_together(shown, facts, now=now, roster=roster, replica=view.replica)
 
 
 async def _facts(store: Store, today: int) -> Facts:
@@ -263,11 +275,11 @@ async def _answered(store: Store, today: int) -> tuple[dict[str, int], list[Scor
     return last_answers, await store.views.scores_by_day(which)
 
 
-def put_together(shown: list[Card], facts: Facts, *, now: int) -> Overview:
+def put_together(shown: list[Card], facts: Facts, *, now: int, roster: Roster, replica: str | None = None) -> Overview:
     """The whole page from its parts."""
     held = _count(facts.depths, State.HELD)
     dead = _count(facts.depths, State.DEAD)
-    found = notices(shown, imbalance=facts.ledger.imbalance, held=held, dead=dead, now=now)
+    found = notices(shown, imbalance=facts.ledger.imbalance, held=held, dead=dead, now=now, warnings=roster.warnings)
     status, words = verdict(found, has_connections=bool(shown))
     today = now // DAY_MS
     last, before = (
@@ -291,6 +303,8 @@ def put_together(shown: list[Card], facts: Facts, *, now: int) -> Overview:
         nps_before=before.nps,
         camps=last,
         trend=stretches(facts.by_day, today - WINDOW + 1, today, window=WINDOW),
+        fleet=roster,
+        replica=replica,
     )
 
 

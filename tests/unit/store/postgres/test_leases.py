@@ -39,6 +39,14 @@ async def test_i16_a_lease_has_one_holder(store: Store) -> None:
     assert sorted(name for one in took for name in one) == ["poll shop", "router"]
 
 
+async def test_what_all_replicas_have_booked_is_told_as_long_as_it_counts(store: Store) -> None:
+    for _ in range(3):
+        await store.leases.book("shop", limit=2, seconds=A_MINUTE)
+    await store.leases.book("bank", limit=2, seconds=0.001)
+    await asyncio.sleep(0.01)
+    assert await store.leases.booked() == {"shop": 3, "bank": 0}
+
+
 async def test_a_lease_that_is_not_renewed_goes_to_the_next_with_a_larger_fence(store: Store) -> None:
     first = await store.leases.take(["router"], holder="a", seconds=0.0)
     await asyncio.sleep(0.01)

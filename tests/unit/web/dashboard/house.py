@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 
 from contract.store.examples import NOON, START, owe, planned, remembered, route, settle, shelved
 from npsbridge.clock import Clock
+from npsbridge.core.leases import Fleet, Holding, Leases, Replica
 from npsbridge.core.model import Campaign, State
 from npsbridge.core.pace import RateWindow
 from npsbridge.core.people import IdKind, PeopleChange, Person, PersonId
@@ -19,6 +20,7 @@ from npsbridge.engine.board import Board, Condition, Direction
 from npsbridge.engine.seams import Seams
 from npsbridge.metrics import Metrics
 from npsbridge.store import open_store
+from npsbridge.store.alone import Alone
 from npsbridge.web.access import OPEN, Access
 from npsbridge.web.admin import admin_app
 from npsbridge.web.view import View
@@ -66,12 +68,55 @@ class House:
             yield session
 
 
+class Shared(Alone):
+    """Leases of a store that three replicas share, of which one runs with other settings than the others."""
+
+    is_shared = True
+
+    async def fleet(self, *, seconds: float) -> Fleet:
+        del seconds
+        works = ("poll delighted", "poll retently", "purge", "router", "forward segment")
+        replicas = tuple(
+            Replica(
+                id=f"npsbridge-{name}-7d9c6b54-x2x1{name}-5f3a0c1{name}",
+                host=f"npsbridge-{name}",
+                version="0.1.0",
+                settings=settings,
+                works=works,
+                started_at=START - 7_200_000,
+                heard_at=START - 1_000,
+            )
+            for name, settings in (("a", "5f3a0c11"), ("b", "5f3a0c11"), ("c", "0badcafe"))
+        )
+        holders = (replicas[0].id, replicas[1].id, None, replicas[0].id, replicas[1].id)
+        held = tuple(Holding(name=work, holder=holder, fence=1) for work, holder in zip(works, holders, strict=True))
+        return Fleet(now=START, replicas=replicas, holdings=held)
+
+    async def booked(self) -> dict[str, int]:
+        return {"delighted": 12}
+
+
+class _Beside:
+    """A store with leases of another."""
+
+    def __init__(self, store: Store, leases: Leases) -> None:
+        self._store = store
+        self.leases = leases
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
 @asynccontextmanager
-async def open_house(folder: Path, *, access: Access = OPEN, is_furnished: bool = True) -> AsyncIterator[House]:
-    """A dashboard on a free port, over a store in a folder."""
+async def open_house(
+    folder: Path, *, access: Access = OPEN, is_furnished: bool = True, is_shared: bool = False
+) -> AsyncIterator[House]:
+    """A dashboard on a free port, over a store in a folder; a shared one is shown by one of three replicas."""
     clock = Clock(NOON.timestamp)
     woken: list[str] = []
-    async with open_store(f"sqlite:///{folder}/npsbridge.db", clock=clock) as store:
+    async with open_store(f"sqlite:///{folder}/npsbridge.db", clock=clock) as opened:
+        leases = Shared(clock) if is_shared else None
+        store = cast("Store", _Beside(opened, leases)) if leases is not None else opened
         board = Board(store, clock)
         seams = Seams(store=store, board=board, clock=clock, metrics=Metrics(), jitter=lambda: 0.5)
         window = RateWindow(60, 60.0)
@@ -82,6 +127,7 @@ async def open_house(folder: Path, *, access: Access = OPEN, is_furnished: bool 
             access=access,
             platforms=PLATFORMS if is_furnished else {},
             windows={"delighted": window},
+            replica=(await leases.fleet(seconds=0)).replicas[0].id if leases is not None else None,
             wake=lambda: woken.append("all"),
         )
         async with served(admin_app(view)) as listener:

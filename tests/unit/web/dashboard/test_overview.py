@@ -9,8 +9,10 @@ from npsbridge.core.records import Ledger
 from npsbridge.core.views import Scored
 from npsbridge.engine.board import Condition, Direction, Line
 from npsbridge.engine.pauses import by_hand
+from npsbridge.engine.roster import Roster
 from npsbridge.web.dashboard.overview import Card, Facts, Level, cards, notices, put_together, verdict
 from npsbridge.web.dashboard.score import DAY_MS
+from npsbridge.web.limits import Limit
 
 NOW = 1_772_366_400_000
 
@@ -25,7 +27,14 @@ def a_line(
 
 
 def shown(*lines: Line, **facts: Any) -> list[Card]:
-    usual: dict[str, Any] = {"platforms": {}, "depths": {}, "oldest": {}, "last_answers": {}, "limits": {}}
+    usual: dict[str, Any] = {
+        "platforms": {},
+        "depths": {},
+        "oldest": {},
+        "last_answers": {},
+        "limits": {},
+        "holders": {},
+    }
     return cards(lines, now=NOW, **{**usual, **facts})
 
 
@@ -103,7 +112,7 @@ def test_a_card_that_sends_has_its_queue_and_one_that_reads_its_last_answer() ->
         "depths": {("a", State.QUEUED): 2, ("a", State.INFLIGHT): 1, ("a", State.HELD): 4, ("b", State.QUEUED): 9},
         "oldest": {"a": NOW - 5},
         "last_answers": {"a": NOW - 7},
-        "limits": {"a": (3, 60.0)},
+        "limits": {"a": Limit(used=3, most=60.0)},
     }
     reads, sends = shown(a_line("a"), a_line("a", Direction.FORWARD), **facts)
     assert (reads.owed, reads.last_answer, reads.oldest) == (0, NOW - 7, None)
@@ -135,6 +144,17 @@ def test_the_score_is_that_of_30_days_beside_the_30_before() -> None:
         last_answers={},
         by_day=by_day,
     )
-    found = put_together([], facts, now=NOW)
+    found = put_together([], facts, now=NOW, roster=Roster())
     assert (found.nps, found.nps_before) == (50, -50)
     assert (found.imbalance, found.owed, found.oldest, found.oldest_connection) == (1, 1, 5, "b")
+
+
+def test_what_another_replica_does_says_which_one_does_it() -> None:
+    reads, sends = shown(a_line("a"), a_line("a", Direction.FORWARD), holders={"forward a": "web-2"})
+    assert (reads.holder, sends.holder) == (None, "web-2")
+
+
+def test_replicas_that_do_not_agree_are_a_caution_behind_everything_else() -> None:
+    found = notices(shown(a_line()), imbalance=0, held=0, dead=1, now=NOW, warnings=["Replicas differ"])
+    assert [(one.level, one.text, one.link) for one in found][1:] == [(Level.CAUTION, "Replicas differ.", "#fleet")]
+    assert verdict(found[1:], has_connections=True) == ("warn", "Everything works, but the replicas do not agree")
