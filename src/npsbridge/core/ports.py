@@ -4,6 +4,7 @@ Nothing here does anything; the docstrings are the contract that the conformance
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -130,6 +131,20 @@ class Awaited(Record, frozen=True, kw_only=True):
     """What is missing, for the operator."""
 
 
+@dataclass(slots=True)
+class Inquiry:
+    """What a vendor has shown of one request so far; made when the doubt about it begins, and gone with it."""
+
+    missed_since: float | None = None
+    """When it first showed nothing, by a clock that only goes forward."""
+
+    def missed_for(self, now: float) -> float:
+        """Seconds for which it has shown nothing, this look among them."""
+        if self.missed_since is None:
+            self.missed_since = now
+        return now - self.missed_since
+
+
 class Forwarder(Sender, Protocol):
     """Is told of people, and asked to survey them."""
 
@@ -148,8 +163,10 @@ class Forwarder(Sender, Protocol):
     def recipient(self, delivery: Delivery) -> str:
         """Whom a delivery of a kind in `once` is about, as the vendor tells people apart (pure)."""
 
-    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
+    async def verify(self, delivery: Delivery, inquiry: Inquiry, beside: Sequence[Delivery] = ()) -> Outcome:
         """What became of a delivery of a kind in `once`, asked of the vendor; never repeats it.
+
+        It may be asked several times; the inquiry is the same as long as the doubt lasts.
 
         What the vendor shows may be of another request `beside` it: those for the same recipient or person that may
         have been taken. All have `set_out_at`, by what the system's clock shows now.

@@ -7,7 +7,7 @@ says.
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ from loguru import logger
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Declined, Delivered, Outcome, Rejected, RetryLater, Undone, Unknown
 from npsbridge.core.pace import backoff
-from npsbridge.core.ports import Forwarder
+from npsbridge.core.ports import Forwarder, Inquiry
 from npsbridge.core.records import Intent, Settlement
 from npsbridge.core.settle import settled
 from npsbridge.engine.seams import Seams
@@ -50,6 +50,7 @@ class _Doubt:
     wall_ms: int
     """What the system's clock showed at `since`."""
     tries: int = 0
+    inquiry: Inquiry = field(default_factory=Inquiry)
 
 
 class Doubts:
@@ -157,7 +158,7 @@ class Doubts:
             return Unknown(reason=UNDATED)
         beside = await self._seams.store.beside(doubt.delivery.id, limit=MOST_BESIDE)
         delivery, *others = [self._dated(one, doubt) for one in (doubt.delivery, *beside)]
-        return await self._forwarder.verify(delivery, others)
+        return await self._forwarder.verify(delivery, doubt.inquiry, others)
 
     def _dated(self, one: Delivery, doubt: _Doubt) -> Delivery:
         """A request, accepted and made when it was by what the clock shows now; it may have been set since.

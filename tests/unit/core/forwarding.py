@@ -59,7 +59,7 @@ class Vendor:
     def recipient(self, delivery: Any) -> str:
         raise NotImplementedError
 
-    async def verify(self, delivery: Any, beside: Any = ()) -> Outcome:
+    async def verify(self, delivery: Any, inquiry: Any, beside: Any = ()) -> Outcome:
         raise NotImplementedError
 
 

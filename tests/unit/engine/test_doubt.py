@@ -13,7 +13,7 @@ from npsbridge.core.forward import SURVEY
 from npsbridge.core.model import Delivery, PlannedDelivery, State
 from npsbridge.core.outcome import Declined, Delivered, Outcome, Paused, Rejected, RetryLater, Undone, Unknown
 from npsbridge.core.people import Person
-from npsbridge.core.ports import Awaited
+from npsbridge.core.ports import Awaited, Inquiry
 from npsbridge.core.records import Intent, Settlement
 from npsbridge.engine.doubt import DIED, FIRST_LOOK, GIVE_UP_AFTER, UNDATED, Doubts
 from npsbridge.errors import StoreFull
@@ -33,6 +33,7 @@ class ScriptedForwarder(ScriptedDestination):
         super().__init__()
         self.answers = list(answers) or [LOST]
         self.asked: list[int] = []
+        self.inquiries: list[Inquiry] = []
         self.dates: list[list[tuple[int, int, int | None]]] = []
         """Number, and when accepted and set out, of each request that was asked after and those beside it."""
 
@@ -42,7 +43,8 @@ class ScriptedForwarder(ScriptedDestination):
     def recipient(self, delivery: Delivery) -> str:
         return f"{delivery.person}@example.org"
 
-    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
+    async def verify(self, delivery: Delivery, inquiry: Inquiry, beside: Sequence[Delivery] = ()) -> Outcome:
+        self.inquiries.append(inquiry)
         self.asked.append(delivery.id)
         self.dates.append([(one.id, one.created_at, one.set_out_at) for one in (delivery, *beside)])
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -134,6 +136,20 @@ async def test_the_vendor_is_not_asked_before_it_can_know() -> None:
     assert desk.doubts.wait() == FIRST_LOOK
     assert await desk.look(FIRST_LOOK - 1) == {}
     assert desk.forwarder.asked == []
+
+
+async def test_i8_a_doubt_that_ended_leaves_nothing_behind_for_the_next_one_about_the_same_delivery() -> None:
+    desk = Desk(LATER)
+    desk.doubts.weigh(desk.batch, [LOST])
+    await desk.look()
+    await desk.look(GIVE_UP_AFTER)
+    assert desk.settled[0][0] is State.HELD
+    desk.store.owed = {one.id: one for one in desk.batch}  # a person had it tried again, and it was lost again
+    desk.doubts.weigh(desk.batch, [LOST])
+    await desk.look()
+    first, same, fresh = desk.forwarder.inquiries
+    assert first is same
+    assert fresh is not first
 
 
 async def test_i20_nobody_is_asked_about_a_person_who_was_forgotten_meanwhile() -> None:

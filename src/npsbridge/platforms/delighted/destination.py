@@ -29,7 +29,7 @@ from npsbridge.core.outcome import (
     Unknown,
 )
 from npsbridge.core.people import Person
-from npsbridge.core.ports import Awaited
+from npsbridge.core.ports import Awaited, Inquiry
 from npsbridge.errors import BadRecord, Gone, NotSent, TryLater, VendorError
 from npsbridge.net.answers import expect_ok, passing, retry_after, said_at
 from npsbridge.net.client import HttpClient, Reply
@@ -76,8 +76,6 @@ class DelightedDestination:
         self._headers = {**authorized(wiring.settings), "Content-Type": "application/json"}
         self._key_setting = wiring.setting("API_KEY")
         self._base_setting = wiring.setting("BASE_URL")
-        self._first_looks: dict[int, float] = {}
-        """When no trace of a survey was seen first, by the number of its delivery; a restart only looks longer."""
 
     # --- deciding -------------------------------------------------------------------------------------------------
 
@@ -169,18 +167,12 @@ class DelightedDestination:
         request = orjson.loads(delivery.body)
         return str(request.get("email") or request.get("phone_number") or delivery.person).lower()
 
-    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
+    async def verify(self, delivery: Delivery, inquiry: Inquiry, beside: Sequence[Delivery] = ()) -> Outcome:
         """See `Forwarder.verify`; what has left no trace is Undone only when a second look finds none either.
 
         Delighted shows of a person only the next scheduled survey and the last one sent. A request that it threw away
         at once, because the person was surveyed not long ago, looks undone; to repeat that one is harmless.
         """
-        outcome = await self._looked_up(delivery, beside)
-        if not isinstance(outcome, RetryLater):
-            self._first_looks.pop(delivery.id, None)
-        return outcome
-
-    async def _looked_up(self, delivery: Delivery, beside: Sequence[Delivery]) -> Outcome:
         if delivery.set_out_at is None or self._clock.now_ms() - delivery.set_out_at < -BACKWARDS * 1000:
             return Unknown(reason="the system's clock was set back since, so that nobody knows when it was asked for")
         request = orjson.loads(delivery.body)
@@ -195,7 +187,7 @@ class DelightedDestination:
         now = self._vendors_now(reply)
         own, *others = [span(one, ahead=now - self._now()) for one in (delivery, *beside)]
         found = _found(people, name, request[name])
-        return self._concluded(delivery, found.trace(own, beside=others, now=now) if found else _unlisted(people))
+        return self._concluded(inquiry, found.trace(own, beside=others, now=now) if found else _unlisted(people))
 
     async def _list(self, name: str, value: str) -> Reply:
         reply = await self._http.request(
@@ -209,7 +201,7 @@ class DelightedDestination:
         theirs = said_at(reply)
         return theirs.timestamp() if theirs else self._now()
 
-    def _concluded(self, delivery: Delivery, trace: Trace) -> Outcome:
+    def _concluded(self, inquiry: Inquiry, trace: Trace) -> Outcome:
         match trace:
             case Trace.SURVEYED:
                 return Delivered()
@@ -217,8 +209,7 @@ class DelightedDestination:
                 reason = "another survey of this person goes out before, and Delighted shows only the next one"
                 return RetryLater(reason=reason, blame=Blame.DELIVERY)
             case Trace.NONE:
-                now = self._clock.monotonic()
-                if now - self._first_looks.setdefault(delivery.id, now) >= SECOND_LOOK:
+                if inquiry.missed_for(self._clock.monotonic()) >= SECOND_LOOK:
                     return Undone()
                 return RetryLater(reason="no trace of it yet; to be looked for again", blame=Blame.DELIVERY)
             case _:

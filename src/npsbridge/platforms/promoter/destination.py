@@ -15,7 +15,7 @@ from npsbridge.core.forward import EVENT, IDENTIFY, SURVEY, forward_id
 from npsbridge.core.model import Delivery, PlannedDelivery
 from npsbridge.core.outcome import Outcome
 from npsbridge.core.people import Person
-from npsbridge.core.ports import Awaited
+from npsbridge.core.ports import Awaited, Inquiry
 from npsbridge.platforms.base import Wiring
 from npsbridge.platforms.promoter.contact import contact, is_address, last_order, plain
 from npsbridge.platforms.promoter.sending import Sending
@@ -110,9 +110,9 @@ class PromoterDestination:
         """The email of the contact."""
         return email_of(reading.decode(delivery.body, dict[str, Any]))
 
-    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
+    async def verify(self, delivery: Delivery, inquiry: Inquiry, beside: Sequence[Delivery] = ()) -> Outcome:
         """See `Verifying`."""
-        return await self._verifying.verify(delivery, beside)
+        return await self._verifying.verify(delivery, inquiry, beside)
 
 
 def _lacking(person: Person) -> str | None:

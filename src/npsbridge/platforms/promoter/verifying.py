@@ -13,6 +13,7 @@ from npsbridge.clock import Clock
 from npsbridge.core import reading
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Declined, Delivered, Outcome, Paused, Retired, RetryLater, Unknown
+from npsbridge.core.ports import Inquiry
 from npsbridge.errors import BadRecord, Gone, VendorError
 from npsbridge.net.client import HttpClient
 from npsbridge.platforms.base import Wiring
@@ -38,17 +39,9 @@ class Verifying:
         self._sending = sending
         self._contacts_url = f"{wiring.settings.base_url}/contacts/"
         self._headers = authorized(wiring.settings)
-        self._first_looks: dict[int, float] = {}
-        """When each delivery was first asked about, on the loop's clock; after a restart the wait begins anew."""
 
-    async def verify(self, delivery: Delivery, beside: Sequence[Delivery]) -> Outcome:
+    async def verify(self, delivery: Delivery, inquiry: Inquiry, beside: Sequence[Delivery]) -> Outcome:
         """See `Forwarder.verify`. Raises nothing but cancellation."""
-        outcome = await self._look(delivery, beside)
-        if not isinstance(outcome, RetryLater):
-            self._first_looks.pop(delivery.id, None)
-        return outcome
-
-    async def _look(self, delivery: Delivery, beside: Sequence[Delivery]) -> Outcome:
         try:
             if await self._is_answered(delivery):
                 return Delivered()
@@ -56,7 +49,7 @@ class Verifying:
             return Unknown(reason=str(error))
         except VendorError as error:
             return _cannot_ask(str(error))
-        return await self._retry(delivery, beside)
+        return await self._retry(delivery, inquiry, beside)
 
     async def _is_answered(self, delivery: Delivery) -> bool:
         """Whether there is feedback with the request's id; that there is none says nothing.
@@ -69,12 +62,12 @@ class Verifying:
         wanted = request["attributes"]["request_id"]
         return any(_request_id(row.raw) == wanted for row in (page.rows if page else []))
 
-    async def _retry(self, delivery: Delivery, beside: Sequence[Delivery]) -> Outcome:
+    async def _retry(self, delivery: Delivery, inquiry: Inquiry, beside: Sequence[Delivery]) -> Outcome:
         """Ask for the survey once more, late enough and early enough."""
         age, now = (self._clock.now_ms() - delivery.created_at) / 1000, self._clock.monotonic()
         if not -SKEW <= age <= SAFE_FOR:
             return Unknown(reason="no answer names the request, and it may be too old to be asked for again")
-        waited = now - self._first_looks.setdefault(delivery.id, now)
+        waited = inquiry.missed_for(now)
         if waited < LATE:
             return _cannot_ask("the first request is given time to end", after=LATE - waited)
         outcome = await self._sending.send(delivery)

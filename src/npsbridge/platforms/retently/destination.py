@@ -25,7 +25,7 @@ from npsbridge.core.outcome import (
     Unknown,
 )
 from npsbridge.core.people import Person
-from npsbridge.core.ports import Awaited
+from npsbridge.core.ports import Awaited, Inquiry
 from npsbridge.core.times import milliseconds
 from npsbridge.errors import BadRecord, NotSent, TryLater, VendorError
 from npsbridge.net.answers import expect_ok, passing, retry_after, said_at
@@ -81,8 +81,6 @@ class RetentlyDestination:
         self._campaigns_setting = wiring.setting("CAMPAIGNS")
         self._refusals = 0
         """How often in a row we were told to slow down."""
-        self._missed_since: dict[int, float] = {}
-        """Since when a request is looked for in vain, by the number of its delivery; a restart only looks longer."""
 
     # --- planning -------------------------------------------------------------------------------------------------
 
@@ -237,7 +235,7 @@ class RetentlyDestination:
         trigger = understood(delivery)
         return delivery.person if trigger is None else trigger.email.casefold()
 
-    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:
+    async def verify(self, delivery: Delivery, inquiry: Inquiry, beside: Sequence[Delivery] = ()) -> Outcome:
         """Look for the survey in the outbox.
 
         That it is not there proves nothing: a campaign may delay, sample or throttle what it was asked for, so it is
@@ -245,12 +243,9 @@ class RetentlyDestination:
         request was made is taken for it, unless other requests of ours account for it.
         """
         trigger = understood(delivery)
-        outcome = Unknown(reason=UNREADABLE) if trigger is None else await self._looked_for(trigger, beside)
-        if not isinstance(outcome, RetryLater):
-            self._missed_since.pop(delivery.id, None)
-        return outcome
+        return Unknown(reason=UNREADABLE) if trigger is None else await self._looked_for(trigger, inquiry, beside)
 
-    async def _looked_for(self, trigger: Trigger, beside: Sequence[Delivery]) -> Outcome:
+    async def _looked_for(self, trigger: Trigger, inquiry: Inquiry, beside: Sequence[Delivery]) -> Outcome:
         query = {
             "email": trigger.email,
             "campaignId": trigger.campaign,
@@ -264,7 +259,7 @@ class RetentlyDestination:
             sent = self._sent(trigger, reply)
         except (VendorError, BadRecord) as error:
             return RetryLater(reason=f"the outbox cannot be read now: {error}", blame=Blame.DELIVERY)
-        return Delivered() if left_over(sent, trigger, beside) else self._missed(trigger.delivery)
+        return Delivered() if left_over(sent, trigger, beside) else self._missed(inquiry)
 
     def _sent(self, trigger: Trigger, reply: Reply) -> list[int]:
         """When the outbox has surveys of the trigger's campaign to its email, by our own clock."""
@@ -276,9 +271,8 @@ class RetentlyDestination:
             if row.email == trigger.email.casefold() and row.campaign == trigger.campaign and row.at is not None
         ]
 
-    def _missed(self, delivery: Delivery) -> Outcome:
-        now = self._clock.monotonic()
-        if now - self._missed_since.setdefault(delivery.id, now) < PATIENCE:
+    def _missed(self, inquiry: Inquiry) -> Outcome:
+        if inquiry.missed_for(self._clock.monotonic()) < PATIENCE:
             return RetryLater(reason="is not in the outbox yet", blame=Blame.DELIVERY)
         return Unknown(reason=f"not in the outbox after {PATIENCE:.0f} s: not asked for, or delayed or left out")
 

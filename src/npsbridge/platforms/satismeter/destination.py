@@ -19,7 +19,7 @@ from npsbridge.core.model import Delivery, PlannedDelivery
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
 from npsbridge.core.people import Person
 from npsbridge.core.plain import clean, flattened, listed
-from npsbridge.core.ports import Awaited
+from npsbridge.core.ports import Awaited, Inquiry
 from npsbridge.core.times import iso_utc
 from npsbridge.errors import BadRecord, NotSent, TryLater
 from npsbridge.net.answers import disbelief, passing, retry_after
@@ -161,8 +161,9 @@ class SatisMeterDestination:
         """SatisMeter's users are ours; it could not tell of one person what it was asked."""
         return delivery.person
 
-    async def verify(self, delivery: Delivery, beside: Sequence[Delivery] = ()) -> Outcome:  # noqa: ARG002 - see below
+    async def verify(self, delivery: Delivery, inquiry: Inquiry, beside: Sequence[Delivery] = ()) -> Outcome:
         """Nothing can be asked: no route shows which events a user had, or whether one of them led to a survey."""
+        del delivery, inquiry, beside
         return Unknown(reason="SatisMeter shows nobody which events it was told of")
 
     async def _send(self, delivery: Delivery) -> Outcome:

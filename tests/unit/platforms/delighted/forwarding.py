@@ -15,6 +15,7 @@ from npsbridge.core.model import Delivery, PlannedDelivery, State
 from npsbridge.core.outcome import Delivered, Outcome, Unknown
 from npsbridge.core.people import Person
 from npsbridge.platforms.delighted.destination import DelightedDestination
+from unit.platforms.asking import Asker
 from unit.platforms.delighted.driving import Bench, bench
 from unit.sandbox.calling import Hands, OneClock
 
@@ -56,6 +57,7 @@ class ForwardBench:
     def restart(self) -> None:
         """What the system's clock shows from now on is all that is known of when requests set out before."""
         self.destination = DelightedDestination(self._wiring)
+        self.asker = Asker(self.destination)
         self._jump = self.clock.error
 
     def delivery(self, of: Call, who: Person | None = None, *, number: int = 1) -> Delivery:
@@ -89,7 +91,7 @@ class ForwardBench:
         """As the engine asks: after a request that has set out, with those beside it, dated by the clock as it is."""
         known = {delivery.id: msgspec.structs.replace(delivery, set_out_at=self.clock.now_ms())} | self._set_out
         asked = self._dated(known.pop(delivery.id))
-        return await self.destination.verify(asked, [self._dated(one) for one in known.values()])
+        return await self.asker.verify(asked, [self._dated(one) for one in known.values()])
 
     def _dated(self, one: Delivery) -> Delivery:
         jump_ms = int((self.clock.error - self._jump) * 1000)

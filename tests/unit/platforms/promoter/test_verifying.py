@@ -14,6 +14,7 @@ from npsbridge.sandbox import faults
 from npsbridge.sandbox.faults import Answer, Fault, ResetAfterReading
 from npsbridge.sandbox.promoter import PromoterServer
 from npsbridge.sandbox.rate import RateLimit
+from unit.platforms.asking import asker_of
 from unit.platforms.promoter.engine import Engine
 from unit.platforms.promoter.forwarding import TED, destination, planned, stored, ted, track
 from unit.sandbox.calling import Hands
@@ -45,10 +46,10 @@ async def lose(server: PromoterServer, promoter: PromoterDestination, request: D
 
 async def later(promoter: PromoterDestination, request: Delivery, hands: Hands) -> Outcome:
     """What is known once the first request must be over."""
-    first = await promoter.verify(request)
+    first = await asker_of(promoter).verify(request)
     assert isinstance(first, RetryLater)
     hands.forward(LATE)
-    return await promoter.verify(request)
+    return await asker_of(promoter).verify(request)
 
 
 def sent(server: PromoterServer) -> int:
@@ -86,7 +87,7 @@ async def test_an_answer_that_names_the_request_is_proof_and_asks_for_nothing(
 ) -> None:
     await lose(server, promoter, request_made, effect=True)
     server.answer(EMAIL, 9)
-    assert await promoter.verify(request_made) == Delivered()
+    assert await asker_of(promoter).verify(request_made) == Delivered()
     assert len(server.survey_requests) == 1
 
 
@@ -95,13 +96,13 @@ async def test_an_answer_to_another_request_proves_nothing(
 ) -> None:
     server.answer(EMAIL, 9, survey_attributes={"request_id": "another"})
     server.answer(EMAIL, 9)
-    assert isinstance(await promoter.verify(request_made), RetryLater)
+    assert isinstance(await asker_of(promoter).verify(request_made), RetryLater)
 
 
 async def test_the_proof_is_looked_for_among_the_answers_of_that_person_and_campaign(
     server: PromoterServer, promoter: PromoterDestination, request_made: Delivery
 ) -> None:
-    await promoter.verify(request_made)
+    await asker_of(promoter).verify(request_made)
     [request] = server.requests
     assert request.method == "GET"
     assert request.target == "/api/v2/feedback/?survey__contact__email=ted@mosbiusdesigns.com&survey__campaign=78"
@@ -110,9 +111,9 @@ async def test_the_proof_is_looked_for_among_the_answers_of_that_person_and_camp
 async def test_the_retry_is_late_and_the_first_look_only_waits(
     server: PromoterServer, promoter: PromoterDestination, request_made: Delivery, hands: Hands
 ) -> None:
-    first = await promoter.verify(request_made)
+    first = await asker_of(promoter).verify(request_made)
     hands.forward(LATE - 1)
-    second = await promoter.verify(request_made)
+    second = await asker_of(promoter).verify(request_made)
     assert [(one.after, one.blame) for one in (first, second) if isinstance(one, RetryLater)] == [
         (LATE, Blame.DELIVERY),
         (1, Blame.DELIVERY),
@@ -125,9 +126,9 @@ async def test_what_is_too_old_for_the_vendors_throttle_is_left_to_a_person(
 ) -> None:
     await lose(server, promoter, request_made, effect=True)
     hands.forward(SAFE_FOR + 1)
-    assert isinstance(await promoter.verify(request_made), Unknown)
+    assert isinstance(await asker_of(promoter).verify(request_made), Unknown)
     hands.forward(24 * 3600)
-    assert isinstance(await promoter.verify(request_made), Unknown)
+    assert isinstance(await asker_of(promoter).verify(request_made), Unknown)
     assert sent(server) == 1
 
 
@@ -137,7 +138,7 @@ async def test_i8_f15_under_a_clock_that_was_set_back_nothing_is_asked_for_again
     await lose(server, promoter, request_made, effect=True)
     hands.forward(25 * 3600)
     engine.clock.error = -48 * 3600
-    assert isinstance(await promoter.verify(request_made), Unknown)
+    assert isinstance(await asker_of(promoter).verify(request_made), Unknown)
     assert sent(server) == 1
 
 
@@ -146,10 +147,10 @@ async def test_f15_a_clock_that_is_set_back_a_little_does_not_put_the_retry_off(
 ) -> None:
     await lose(server, promoter, request_made, effect=False)
     hands.forward(3600)
-    assert isinstance(await promoter.verify(request_made), RetryLater)
+    assert isinstance(await asker_of(promoter).verify(request_made), RetryLater)
     engine.clock.error = -3000
     hands.forward(LATE)
-    assert await promoter.verify(request_made) == Delivered()
+    assert await asker_of(promoter).verify(request_made) == Delivered()
     assert sent(server) == 1
 
 
@@ -178,7 +179,7 @@ async def test_who_cannot_be_looked_up_counts_as_surveyed(
     await lose(server, promoter, request_made, effect=True)
     server.faults.add(ResetAfterReading(), faults.html(), path="/contacts/")
     assert await later(promoter, request_made, hands) == Delivered()
-    assert await promoter.verify(request_made) == RetryLater(
+    assert await asker_of(promoter).verify(request_made) == RetryLater(
         reason="the first request is given time to end", after=LATE, blame=Blame.DELIVERY
     )
 
@@ -191,7 +192,7 @@ async def test_while_the_vendor_cannot_be_asked_the_request_waits(
     server: PromoterServer, promoter: PromoterDestination, request_made: Delivery, fault: Fault
 ) -> None:
     server.faults.add(fault)
-    outcome = await promoter.verify(request_made)
+    outcome = await asker_of(promoter).verify(request_made)
     assert isinstance(outcome, RetryLater)
     assert outcome.blame is Blame.DELIVERY
     assert server.survey_requests == []
@@ -201,7 +202,7 @@ async def test_an_ended_service_leaves_it_to_a_person(
     server: PromoterServer, promoter: PromoterDestination, request_made: Delivery
 ) -> None:
     server.change_switches({"standing": "retired"})
-    assert isinstance(await promoter.verify(request_made), Unknown)
+    assert isinstance(await asker_of(promoter).verify(request_made), Unknown)
 
 
 async def test_an_account_without_v2_feedback_has_no_proof_but_the_retry(
@@ -222,7 +223,7 @@ async def test_feedback_of_any_shape_is_no_proof(
     rows = [{"id": 1, "survey": survey, "attributes": attributes}, 7, "row"]
     body = msgspec.json.encode({"count": 1, "next": None, "results": rows}).decode()
     server.faults.add(Answer(body=body))
-    assert isinstance(await promoter.verify(request_made), RetryLater)
+    assert isinstance(await asker_of(promoter).verify(request_made), RetryLater)
 
 
 # --- what the retry may be told ---------------------------------------------------------------------------------
@@ -257,14 +258,14 @@ async def test_the_retry_is_made_once_and_what_it_leaves_open_is_left_to_a_perso
 async def test_f22_a_limit_puts_the_retry_off(
     server: PromoterServer, promoter: PromoterDestination, request_made: Delivery, hands: Hands
 ) -> None:
-    await promoter.verify(request_made)
+    await asker_of(promoter).verify(request_made)
     hands.forward(LATE)
     server.change_switches({"rate_limit": RateLimit(requests=1)})
-    limited = await promoter.verify(request_made)
+    limited = await asker_of(promoter).verify(request_made)
     assert limited == RetryLater(reason="HTTP 429", after=60, blame=Blame.DELIVERY)
     hands.forward(60)
     server.change_switches({"rate_limit": None})
-    assert await promoter.verify(request_made) == Delivered()
+    assert await asker_of(promoter).verify(request_made) == Delivered()
     assert sent(server) == 1
 
 
@@ -305,7 +306,7 @@ async def test_i8_a_refusal_that_another_survey_explains_as_well_does_not_say_th
     await lose(engine.server, promoter, request_made, effect=effect)
     asked = msgspec.structs.replace(request_made, set_out_at=request_made.created_at)
     beside = [another(asked, ago_ms, state)]
-    assert isinstance(await promoter.verify(asked, beside), RetryLater)
+    assert isinstance(await asker_of(promoter).verify(asked, beside), RetryLater)
     engine.hands.forward(LATE)
-    assert isinstance(await promoter.verify(asked, beside), expected)
+    assert isinstance(await asker_of(promoter).verify(asked, beside), expected)
     assert sent(engine.server) == 1

@@ -9,6 +9,7 @@ from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Delivered, Outcome, RetryLater, Unknown
 from npsbridge.platforms.retently.destination import PATIENCE, RetentlyDestination
 from npsbridge.sandbox.faults import Answer, CutConnection, Fault, ResetAfterReading, html, status
+from unit.platforms.asking import asker_of
 from unit.platforms.retently.bench import NOW_MS, Bench
 from unit.platforms.retently.forwarding import survey
 from unit.sandbox.calling import Caller
@@ -28,7 +29,7 @@ def asked(bench: Bench, **fields: Any) -> Delivery:
 
 
 async def verified(bench: Bench, delivery: Delivery) -> Outcome:
-    return await sender(bench).verify(delivery)
+    return await asker_of(sender(bench)).verify(delivery)
 
 
 async def test_i8_a_request_that_was_processed_is_found_and_never_made_again(bench: Bench) -> None:
@@ -53,23 +54,23 @@ async def test_i8_a_request_that_was_not_processed_is_looked_for_a_while_and_the
     retently, delivery = sender(bench), asked(bench)
     now = [100.0]
     monkeypatch.setattr(retently._clock, "monotonic", lambda: now[0])
-    assert await retently.verify(delivery) == NOT_YET
+    assert await asker_of(retently).verify(delivery) == NOT_YET
     now[0] += PATIENCE - 1
-    assert await retently.verify(delivery) == NOT_YET
+    assert await asker_of(retently).verify(delivery) == NOT_YET
     now[0] += 1
-    found = await retently.verify(delivery)
+    found = await asker_of(retently).verify(delivery)
     assert isinstance(found, Unknown)
     assert found.reason.startswith("not in the outbox after 900 s")
-    assert await retently.verify(delivery) == NOT_YET
+    assert await asker_of(retently).verify(delivery) == NOT_YET
 
 
 async def test_a_survey_that_turns_up_late_is_found(bench: Bench) -> None:
     bench.server.change_switches({"outbox_lag": 60})
     retently, delivery = sender(bench), asked(bench)
     await retently.deliver([delivery])
-    assert await retently.verify(delivery) == NOT_YET
+    assert await asker_of(retently).verify(delivery) == NOT_YET
     bench.hands.forward(61)
-    assert await retently.verify(delivery) == Delivered()
+    assert await asker_of(retently).verify(delivery) == Delivered()
 
 
 async def test_that_nothing_is_there_is_never_taken_for_not_done(bench: Bench) -> None:
@@ -117,7 +118,7 @@ async def test_i8_an_earlier_survey_that_we_asked_for_is_not_taken_for_the_one_i
     found = await retently.deliver([earlier, later])
     assert [type(one) for one in found] == [Delivered, Unknown]
     asker = sender(bench) if restarts else retently
-    assert await asker.verify(later, [taken(earlier)]) == outcome
+    assert await asker_of(asker).verify(later, [taken(earlier)]) == outcome
 
 
 async def test_a_request_that_waited_long_is_looked_for_from_when_it_was_made(bench: Bench) -> None:
@@ -147,9 +148,9 @@ async def test_f15_the_vendor_s_clock_counts_and_not_the_difference_to_ours(benc
     retently, delivery = sender(bench), asked(bench, created_at=NOW_MS - 2 * 86_400 * SECOND)
     bench.clock.error = -2 * 86_400
     bench.server.send(EMAIL, at_ms=NOW_MS - 86_400 * SECOND)
-    assert await retently.verify(delivery) == NOT_YET
+    assert await asker_of(retently).verify(delivery) == NOT_YET
     bench.server.send(EMAIL)
-    assert await retently.verify(delivery) == Delivered()
+    assert await asker_of(retently).verify(delivery) == Delivered()
 
 
 @pytest.mark.parametrize("envelope", ["data", "top", "bare"])

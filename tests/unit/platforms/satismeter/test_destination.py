@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
+from npsbridge.core.ports import Inquiry
 from npsbridge.platforms.satismeter.destination import SatisMeterDestination
 from npsbridge.sandbox import faults
 from npsbridge.sandbox.faults import Answer, CutConnection, Fault, GzipBomb, ResetAfterReading, ResetBeforeReading
@@ -151,7 +152,7 @@ async def test_i16_nobody_can_be_asked_what_became_of_an_event(project: Bench, *
     project.server.faults.add(ResetAfterReading(effect=effect))
     await outcome_of(project, EVENT)
     asked = project.asked
-    outcome = await destination(project).verify(deliveries(project)[EVENT])
+    outcome = await destination(project).verify(deliveries(project)[EVENT], Inquiry())
     assert isinstance(outcome, Unknown)
     assert (project.asked, len(project.server.project.tracks)) == (asked, int(effect))
 
