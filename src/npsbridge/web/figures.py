@@ -10,7 +10,7 @@ from npsbridge.core.records import Backlog, Ledger, StoreSize
 from npsbridge.engine.board import Condition, Line
 from npsbridge.engine.fleet import seen_lately
 from npsbridge.engine.roster import roster_of
-from npsbridge.web.limits import Limit, limits
+from npsbridge.web.usage import Limit, limits
 from npsbridge.web.view import View
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

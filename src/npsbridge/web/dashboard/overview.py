@@ -25,7 +25,7 @@ from npsbridge.web.dashboard.filters import NPS
 from npsbridge.web.dashboard.pages import Pages, document
 from npsbridge.web.dashboard.score import DAY_MS, Camps, Stretch, camps_of, stretches
 from npsbridge.web.dashboard.words import number, span, title
-from npsbridge.web.limits import Limit, limits
+from npsbridge.web.usage import Limit, limits
 from npsbridge.web.view import View
 
 WINDOW: Final = 30

@@ -12,7 +12,7 @@ from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.roster import Roster
 from npsbridge.web.dashboard.overview import Card, Facts, Level, cards, notices, put_together, verdict
 from npsbridge.web.dashboard.score import DAY_MS
-from npsbridge.web.limits import Limit
+from npsbridge.web.usage import Limit
 
 NOW = 1_772_366_400_000
 
