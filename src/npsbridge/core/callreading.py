@@ -6,8 +6,9 @@ nor platforms, and keeps nothing: whoever reads a journal entry again reads the 
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import compress
 from typing import Any, Final
 
 import msgspec
@@ -90,7 +91,7 @@ class _Shared(Record, frozen=True, kw_only=True):
 _ITEM: Final = msgspec.json.Decoder(_Item)
 
 
-def read_calls(body: bytes, *, received_at: int) -> list[Call | BadCall]:
+def read_calls(body: bytes, *, received_at: int, which: Sequence[bool] | None = None) -> list[Call | BadCall]:
     """What a journal entry of calls says: one result for each item, in order.
 
     A broken item never costs its neighbours.
@@ -98,11 +99,14 @@ def read_calls(body: bytes, *, received_at: int) -> list[Call | BadCall]:
     Args:
         body: an encoded Envelope.
         received_at: milliseconds since 1970.
+        which: for each item whether it is to be read; None for all of them.
 
     Raises:
         BadRecord: the body is no Envelope.
     """
     envelope = decode_envelope(body)
+    if which is not None:
+        envelope = msgspec.structs.replace(envelope, batch=list(compress(envelope.batch, which)))
     try:
         shared = _shared(envelope, body, datetime.fromtimestamp(received_at / 1000, UTC))
     except BadRecord as error:

@@ -152,6 +152,8 @@ class Forwarder(Sender, Protocol):
     """What Segment calls the destination, in the `integrations` of a call."""
     once: frozenset[str]
     """Kinds of deliveries that must not be repeated when their fate is unknown: requests for a survey."""
+    events: frozenset[str]
+    """Names of the events of which it may want something; what has another name is not shown to it every time."""
 
     def plan_call(self, call: Call, person: Person) -> list[PlannedDelivery] | Awaited:
         """What this platform is owed for a call, in order (pure); nothing for a call that is none of its business.

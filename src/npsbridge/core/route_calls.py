@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,6 +16,7 @@ from npsbridge.core import reading
 from npsbridge.core.callreading import read_calls
 from npsbridge.core.calls import BadCall, Call, CallType
 from npsbridge.core.envelope import INGEST
+from npsbridge.core.familiar import Familiar, Glance, Met, Pair, ids_differ
 from npsbridge.core.forward import IDENTIFY, SURVEY, forward_id, switched_off, too_old
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import PlannedDelivery, Record
@@ -32,6 +34,15 @@ class ReadEntry(Record, frozen=True, kw_only=True):
     received_at: int
     """Milliseconds since 1970."""
     calls: list[Call | BadCall]
+    filtered: int = 0
+    """Further calls of which a glance showed that nobody wants them."""
+    duplicates: int = 0
+    """Further calls of which a glance showed that they came before."""
+
+    @property
+    def records(self) -> int:
+        """All its calls."""
+        return len(self.calls) + self.filtered + self.duplicates
 
 
 class CallRecall(Record, frozen=True, kw_only=True):
@@ -46,16 +57,38 @@ class CallRecall(Record, frozen=True, kw_only=True):
     """By connection and person: a fingerprint of what that vendor was last told of that person."""
 
 
+class Decision(NamedTuple):
+    """What follows from a run of calls."""
+
+    routings: list[Routing]
+    met: list[Met]
+    """What those of its calls that were read showed of people, in order."""
+
+
 # --- what has to be recalled, and done first ----------------------------------------------------------------------
 
 
-def read_entry(entry: JournalEntry) -> ReadEntry:
-    """Read the calls of an entry; one that is not ours to read becomes a bad call as a whole."""
+def read_entry(entry: JournalEntry, familiar: Familiar) -> ReadEntry:
+    """Read the calls of an entry, but for those that a glance is enough for.
+
+    One that is not ours to read becomes a bad call as a whole.
+    """
+    seen = familiar.glance(entry.body)
+    filtered, duplicates = seen.count(Glance.FILTERED), seen.count(Glance.DUPLICATE)
+    if filtered + duplicates == len(seen):
+        calls = [] if seen else _read(entry)
+    else:
+        calls = _read(entry, [glance is None for glance in seen] if filtered + duplicates else None)
+    return ReadEntry(
+        journal_id=entry.id, received_at=entry.received_at, calls=calls, filtered=filtered, duplicates=duplicates
+    )
+
+
+def _read(entry: JournalEntry, which: Sequence[bool] | None = None) -> list[Call | BadCall]:
     try:
-        calls = read_calls(entry.body, received_at=entry.received_at)
+        return read_calls(entry.body, received_at=entry.received_at, which=which)
     except BadRecord as error:
-        calls = [BadCall(pointer=error.pointer, reason=error.reason, raw=entry.body)] * entry.count
-    return ReadEntry(journal_id=entry.id, received_at=entry.received_at, calls=calls)
+        return [BadCall(pointer=error.pointer, reason=error.reason, raw=entry.body)] * entry.count
 
 
 def calls_of(entries: Iterable[ReadEntry]) -> list[Call]:
@@ -89,7 +122,7 @@ def deletions(calls: Iterable[Call]) -> list[PersonId]:
 
 def route_calls(
     entries: Sequence[ReadEntry], recall: CallRecall, *, forwarders: Sequence[Forwarder], max_age: float, now: int
-) -> list[Routing]:
+) -> Decision:
     """What each entry of a run leads to, in order.
 
     Args:
@@ -100,7 +133,7 @@ def route_calls(
         now: milliseconds since 1970.
     """
     desk = _CallDesk(recall, forwarders, max_age, now)
-    return [desk.entry(entry) for entry in entries]
+    return Decision([desk.entry(entry) for entry in entries], desk.met)
 
 
 def expire(awaited: Sequence[AwaitedCall]) -> Routing:
@@ -126,14 +159,16 @@ class _CallDesk:
         self._max_age = max_age
         self._now = now
         self._pile = _Pile()
+        self.met: list[Met] = []
 
     def entry(self, entry: ReadEntry) -> Routing:
+        self._pile.filtered, self._pile.duplicates = entry.filtered, entry.duplicates
         for call in entry.calls:
             if isinstance(call, BadCall):
                 self._shelve(call.raw, f"{call.pointer or '/'}: {call.reason}")
             else:
                 self._call(call, entry.received_at)
-        return self._routing(entry.journal_id, records=len(entry.calls))
+        return self._routing(entry.journal_id, records=entry.records)
 
     def _call(self, call: Call, received_at: int) -> None:
         if call.message_id in self._seen:
@@ -156,6 +191,7 @@ class _CallDesk:
         elif person is None:
             self._pile.filtered += 1
         else:
+            self.met.append(_met(call, person, recognition.before))
             self._count(self._forward(call, person, received_at))
             if person != recognition.before:
                 self._release(person)
@@ -283,6 +319,12 @@ class _Pile:
     said: dict[tuple[str, str], bytes] = field(default_factory=dict)
     awaited: dict[tuple[str, str], AwaitedCall] = field(default_factory=dict)
     no_longer_awaited: list[AwaitedCall] = field(default_factory=list)
+
+
+def _met(call: Call, person: Person, before: Person | None) -> Met:
+    """What an alias or a group says is more than a pair of ids."""
+    pair = None if call.type in {CallType.ALIAS, CallType.GROUP} else Pair(call.user_id, call.anonymous_id)
+    return Met(person=person.key, pair=pair, message_id=call.message_id, is_news=ids_differ(person, before))
 
 
 # --- what is decided against ------------------------------------------------------------------------------------

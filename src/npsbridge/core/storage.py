@@ -154,6 +154,9 @@ class Store(Protocol):
         erased. What had not been dealt with counts as erased in the ledger. May be called again.
         """
 
+    async def erasures(self) -> int:
+        """A number that grows each time that somebody is erased, also by another process."""
+
     async def redact(self, numbers: Sequence[int], ids: Collection[PersonId]) -> None:
         """Take out of routed journal entries what speaks of people who were erased before it came."""
 

@@ -1,16 +1,21 @@
 """Asks the core what follows from Segment calls; forgets people first whose deletion a call tells of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from loguru import logger
 
 from npsbridge.core.calls import Call
 from npsbridge.core.envelope import INGEST
+from npsbridge.core.familiar import Familiar
+from npsbridge.core.leases import current_lease
 from npsbridge.core.people import PersonId
 from npsbridge.core.ports import Forwarder
 from npsbridge.core.records import JournalEntry, Routing
 from npsbridge.core.route_calls import (
     CallRecall,
+    Decision,
+    ReadEntry,
     calls_of,
     deletions,
     expire,
@@ -19,6 +24,11 @@ from npsbridge.core.route_calls import (
     route_calls,
 )
 from npsbridge.engine.seams import Seams
+
+CALLS_READ: Final = 300
+"""How many calls of a run are read in full; beyond it the event loop would be busy for too long."""
+CALLS_SEEN: Final = 3_000
+"""How many calls one run takes, most of which a glance is enough for."""
 
 
 class CallRouter:
@@ -30,17 +40,47 @@ class CallRouter:
         self._store = seams.store
         self._clock = seams.clock
         self._max_age = max_age
+        self._familiar = Familiar(event for forwarder in forwarders for event in forwarder.events)
+        self._known_under = (-1, -1)
+        """What the familiar ones are known under: how many people were erased, and the fence of the router's lease."""
 
-    async def route(self, entries: Sequence[JournalEntry]) -> list[Routing]:
-        """What these entries lead to, in order."""
-        read = [read_entry(entry) for entry in entries]
+    async def route(self, entries: Sequence[JournalEntry]) -> Decision:
+        """What the first of these entries lead to, in order: as many of them as one run takes."""
+        await self._trust_memory()
+        read = list(self._run(entries))
         if wanted := deletions(calls_of(read)):
             await self._forget(wanted)
-            read = [read_entry(entry) for entry in await self._as_left(entries)]
-        calls = calls_of(read)
-        recall = await self._recall(calls)
+            await self._trust_memory()
+            read = list(self._run(await self._as_left(entries[: len(read)])))
+        recall = await self._recall(calls_of(read))
         now = self._clock.now_ms()
         return route_calls(read, recall, forwarders=self._forwarders, max_age=self._max_age, now=now)
+
+    def committed(self, decision: Decision) -> None:
+        """What was decided last is on disk."""
+        redirects = [newer for routing in decision.routings for newer in routing.people.redirects]
+        self._familiar.commit(decision.met, redirects)
+
+    async def _trust_memory(self) -> None:
+        """Know nobody any more once somebody was erased, or when another replica routed meanwhile."""
+        lease = current_lease()
+        known_under = (await self._store.erasures(), lease.fence if lease else 0)
+        if known_under != self._known_under:
+            self._familiar.forget()
+            self._known_under = known_under
+
+    def _run(self, entries: Iterable[JournalEntry]) -> Iterator[ReadEntry]:
+        """The entries of one run, read: at least one, if there is any."""
+        self._familiar.begin()
+        in_full = seen = 0
+        for entry in entries:
+            if seen and seen + entry.count > CALLS_SEEN:
+                return
+            read = read_entry(entry, self._familiar)
+            yield read
+            seen, in_full = seen + read.records, in_full + len(read.calls)
+            if in_full >= CALLS_READ:
+                return
 
     async def expired(self, limit: int) -> Routing | None:
         """What becomes of calls that waited too long for their person; None when there are none."""

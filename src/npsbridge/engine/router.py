@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 import anyio
 import anyio.lowlevel
@@ -72,9 +74,8 @@ class Router:
         # Without a sink, responses in the journal go on waiting for one.
         if entries := await self._store.unrouted(ENTRIES, only=None if self._desk.sinks else INGEST):
             self._was_short = sum(entry.count for entry in entries) < RECORDS
-            for run in runs(entries):
-                await (self._route_calls(run) if run[0].connection == INGEST else self._route(run))
-                await anyio.lowlevel.checkpoint()
+            for connection, together in groupby(entries, key=attrgetter("connection")):
+                await (self._route_calls if connection == INGEST else self._route_records)(list(together))
             return True
         return await self._release_settled() or await self._expire_calls()
 
@@ -98,7 +99,18 @@ class Router:
         return routing is not None
 
     async def _route_calls(self, entries: Sequence[JournalEntry]) -> None:
-        await self._commit(INGEST, await self._desk.calls.route(entries))
+        while entries:
+            decision = await self._desk.calls.route(entries)
+            await self._commit(INGEST, decision.routings)
+            self._desk.calls.committed(decision)
+            done = {routing.journal_id for routing in decision.routings}
+            entries = [entry for entry in entries if done and entry.id not in done]
+            await anyio.lowlevel.checkpoint()
+
+    async def _route_records(self, entries: Sequence[JournalEntry]) -> None:
+        for run in runs(entries):
+            await self._route(run)
+            await anyio.lowlevel.checkpoint()
 
     async def _route(self, entries: Sequence[JournalEntry]) -> None:
         connection = entries[0].connection
@@ -209,11 +221,10 @@ def _tell_planned(routings: Sequence[Routing]) -> None:
 
 
 def runs(entries: Sequence[JournalEntry]) -> Iterator[list[JournalEntry]]:
-    """The entries in order, as many together as one run takes: those of one connection, at least one entry."""
+    """The entries of a connection in order, as many together as one run takes: at least one."""
     run: list[JournalEntry] = []
     for entry in entries:
-        is_of_another = bool(run) and run[0].connection != entry.connection
-        if is_of_another or (run and sum(one.count for one in run) + entry.count > RECORDS):
+        if run and sum(one.count for one in run) + entry.count > RECORDS:
             yield run
             run = []
         run.append(entry)

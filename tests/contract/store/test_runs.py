@@ -13,9 +13,10 @@ from contract.store.examples import ENGINES, held_back, planned, remembered, she
 from npsbridge.clock import Clock
 from npsbridge.core.calls import Call
 from npsbridge.core.envelope import INGEST, CallSource, Envelope
+from npsbridge.core.familiar import Familiar
 from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.records import Arrival, JournalEntry, Origin, Routing
-from npsbridge.core.route_calls import CallRecall, calls_of, people_of, read_entry, route_calls
+from npsbridge.core.route_calls import CallRecall, Decision, calls_of, people_of, read_entry, route_calls
 from npsbridge.core.storage import Store
 from npsbridge.store import open_store
 from unit.core.forwarding import DAY, NOW, ORDER, Vendor
@@ -69,9 +70,9 @@ def request(chance: random.Random, first: int) -> Arrival:
     return Arrival(connection=INGEST, origin=Origin.SDK, body=body, count=2, received_at=NOW)
 
 
-async def decided(store: Store, entries: list[JournalEntry]) -> list[Routing]:
+async def decided(store: Store, entries: list[JournalEntry], familiar: Familiar | None = None) -> Decision:
     """What the entries lead to, as the router decides it for a run."""
-    read = [read_entry(entry) for entry in entries]
+    read = [read_entry(entry, familiar or Familiar(())) for entry in entries]
     calls: list[Call] = calls_of(read)
     people = await store.recall_people(people_of(calls))
     recall = CallRecall(
@@ -108,12 +109,69 @@ async def test_a_run_of_calls_does_what_its_routings_do_one_by_one(store: Store,
         requests = [request(chance, 2 * (run * REQUESTS + place)) for place in range(REQUESTS)]
         for one in (store, other):
             await one.append(requests)
-        routings = await decided(store, await store.unrouted(100))
+        routings, _ = await decided(store, await store.unrouted(100))
         await store.commit_routing(routings)
         entries = await other.unrouted(100)
         for entry, routing in zip(entries, routings, strict=True):
             await other.commit_routing([msgspec.structs.replace(routing, journal_id=entry.id)])
         assert await everything(store) == await everything(other)
+    assert (await store.ledger()).imbalance == 0
+
+
+async def but_for_what_a_glance_misses(store: Store) -> list[Any]:
+    """Everything but which of two devices was used last within a run, and messageIds that nobody wanted."""
+    ledger, people, persons, *rest = await everything(store)
+    unwanted = ledger.filtered + ledger.duplicate
+    known = {key: msgspec.structs.replace(one, anonymous_ids=sorted(one.anonymous_ids)) for key, one in persons.items()}
+    del rest[3]
+    return [
+        msgspec.structs.replace(ledger, filtered=unwanted, duplicate=0),
+        people.owners,
+        people.next_number,
+        known,
+        *rest,
+    ]
+
+
+def mostly_unwanted(chance: random.Random, first: int) -> Arrival:
+    """A request of calls that now and then tell something, or come twice."""
+    batch = [_sent(chance, first + place) for place in range(4)]
+    batch += [chance.choice(batch)] * chance.choice([0, 0, 1])
+    body = Envelope(batch=[msgspec.Raw(orjson.dumps(one)) for one in batch], source=CallSource.SDK).encode()
+    return Arrival(connection=INGEST, origin=Origin.SDK, body=body, count=len(batch), received_at=NOW)
+
+
+def _sent(chance: random.Random, number: int) -> dict[str, Any]:
+    ids = [(user, device) for user in (*USERS, None) for device in (*DEVICES, None) if user or device]
+    user, device = chance.choice(ids)
+    if chance.random() < 0.9:
+        said = {"type": chance.choice(["track", "page"]), "event": chance.choice(["Seen", "Seen", "Seen", ORDER])}
+    else:
+        said = call(chance, number)
+    return said | {"messageId": f"m{number}", "userId": user, "anonymousId": device}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_glance_leaves_behind_what_reading_in_full_does(store: Store, other: Store, seed: int) -> None:
+    chance, familiar, again = random.Random(seed), Familiar(Vendor.events), list[Arrival]()  # noqa: S311 - as above
+    at_a_glance = 0
+    for run in range(12):
+        requests = [mostly_unwanted(chance, 4 * (run * REQUESTS + place)) for place in range(REQUESTS)]
+        requests += chance.sample(again, min(1, len(again)))
+        again = requests
+        for one in (store, other):
+            await one.append(requests)
+        await other.commit_routing((await decided(other, await other.unrouted(100))).routings)
+        familiar.begin()
+        entries = await store.unrouted(100)
+        at_a_glance += sum(one is not None for entry in entries for one in familiar.glance(entry.body))
+        familiar.begin()
+        decision = await decided(store, entries, familiar)
+        await store.commit_routing(decision.routings)
+        redirects = [newer for routing in decision.routings for newer in routing.people.redirects]
+        familiar.commit(decision.met, redirects)
+        assert await but_for_what_a_glance_misses(store) == await but_for_what_a_glance_misses(other)
+    assert at_a_glance > 50
     assert (await store.ledger()).imbalance == 0
 
 

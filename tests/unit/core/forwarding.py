@@ -8,6 +8,7 @@ import msgspec
 
 from npsbridge.core.calls import Call, CallType
 from npsbridge.core.envelope import CallSource, Envelope
+from npsbridge.core.familiar import Familiar
 from npsbridge.core.forward import IDENTIFY, SURVEY, forward_id
 from npsbridge.core.model import PlannedDelivery
 from npsbridge.core.outcome import Outcome
@@ -25,6 +26,7 @@ class Vendor:
     """Tells of people by email, and surveys after an order; breaks on an event named `Broken`."""
 
     once = frozenset({SURVEY})
+    events = frozenset({ORDER, "Broken"})
     batch_limit = 1
     rate_limit = 0.0
 
@@ -89,12 +91,12 @@ class CallLine:
         self.known = KnownPeople()
 
     def routes(self, *requests: list[dict[str, Any]]) -> list[Routing]:
-        entries = [read_entry(self.entry(*request)) for request in requests]
+        entries = [read_entry(self.entry(*request), Familiar(())) for request in requests]
         assert people_of(calls_of(entries)) is not None
         recall = CallRecall(
             seen=frozenset(self.seen), people=self.known, awaited=tuple(self.awaited.values()), said=dict(self.said)
         )
-        routings = route_calls(entries, recall, forwarders=self.vendors, max_age=DAY, now=self.now)
+        routings, _ = route_calls(entries, recall, forwarders=self.vendors, max_age=DAY, now=self.now)
         return [self._keep(routing) for routing in routings]
 
     def route(self, *calls: dict[str, Any]) -> Routing:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npsbridge.core.envelope import CallSource
+from npsbridge.core.familiar import Familiar
 from npsbridge.core.people import ERASED, IdKind, PersonId
 from npsbridge.core.route_calls import calls_of, deletions, read_entry
 from unit.core.forwarding import DAY, NOW, CallLine, Vendor, at, balance, identify, parts, track
@@ -147,13 +148,13 @@ def test_a_platform_that_the_sender_switched_off_is_told_nothing() -> None:
 
 def test_a_deletion_is_known_before_the_run_is_decided_and_counts_as_erased() -> None:
     line = CallLine()
-    entry = read_entry(line.entry({"type": "delete", "userId": "u1"}, identify()))
+    entry = read_entry(line.entry({"type": "delete", "userId": "u1"}, identify()), Familiar(()))
     assert deletions(calls_of([entry])) == [PersonId(IdKind.USER, "u1")]
     assert line.route({"type": "delete", "userId": "u1"}).erased == 1
 
 
 def test_an_sdk_whose_key_is_public_can_delete_nobody() -> None:
-    entry = read_entry(CallLine().entry({"type": "delete", "userId": "u1"}, source=CallSource.SDK))
+    entry = read_entry(CallLine().entry({"type": "delete", "userId": "u1"}, source=CallSource.SDK), Familiar(()))
     assert deletions(calls_of([entry])) == []
 
 

@@ -52,6 +52,7 @@ class MemoryStore:
         self.shelf: list[Shelved] = []
         self.noted: list[Hinted] = []
         self.redacted: list[int] = []
+        self.erased = 0
         self.known_people = KnownPeople()
         self.suppressed: dict[PersonId, str] = {}
         self.owed: dict[int, Delivery] = {}
@@ -100,6 +101,9 @@ class MemoryStore:
     async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
         assert connection
         self.noted = [one for one in self.noted if one.hint not in hints]
+
+    async def erasures(self) -> int:
+        return self.erased
 
     async def redact(self, numbers: Sequence[int], ids: Collection[PersonId]) -> None:
         assert ids

@@ -28,6 +28,7 @@ class ScriptedForwarder(ScriptedDestination):
 
     label = "Vendor"
     once = frozenset({SURVEY})
+    events = frozenset[str]()
 
     def __init__(self, *answers: Outcome) -> None:
         super().__init__()

@@ -29,7 +29,8 @@ async def fill(store: Store) -> None:
     chance = random.Random(7)  # noqa: S311 - the same calls every time
     for run in range(4):
         await store.append([request(chance, 2 * (run * 8 + place)) for place in range(8)])
-        await store.commit_routing(await decided(store, await store.unrouted(100)))
+        routings, _ = await decided(store, await store.unrouted(100))
+        await store.commit_routing(routings)
     await tell(store, identify("u8\0x", email=ANN))
     await tell(store, identify("u9", email=BOB))
     await store.forget(email(BOB))

@@ -70,6 +70,7 @@ class DelightedDestination:
     def __init__(self, wiring: Wiring[DelightedSettings]) -> None:
         self.connection = wiring.name
         self._surveys = wiring.settings.surveys
+        self.events = frozenset(self._surveys)
         self._http: HttpClient = wiring.http
         self._clock: Clock = wiring.clock
         self._url = f"{wiring.settings.base_url}/people.json"

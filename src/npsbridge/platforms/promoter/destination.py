@@ -42,6 +42,7 @@ class PromoterDestination:
         self.connection = wiring.name
         self._campaign, self._list = settings.campaign_id, settings.list_id
         self._campaigns = {one.event: one.campaign_id or settings.campaign_id for one in settings.surveys}
+        self.events = frozenset({ORDER_COMPLETED, *self._campaigns})
         self._sending = Sending(wiring)
         self._verifying = Verifying(wiring, self._sending)
 

@@ -72,6 +72,7 @@ class RetentlyDestination:
     def __init__(self, wiring: Wiring[RetentlySettings]) -> None:
         self.connection = wiring.name
         self._settings = wiring.settings
+        self.events = frozenset(name for events in wiring.settings.campaigns.values() for name in events)
         self._http = wiring.http
         self._clock = wiring.clock
         self._headers = {**authorized(wiring.settings), "Content-Type": "application/json"}

@@ -107,7 +107,7 @@ class SatisMeterDestination:
         self._setting: Callable[[str], str] = wiring.setting
         self._url = settings.base_url + PATH
         self._project = settings.project_id or ""
-        self._events = frozenset(settings.events)
+        self.events = frozenset(settings.events)
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._write_key = settings.write_key.get_secret_value() if settings.write_key else None
@@ -118,7 +118,7 @@ class SatisMeterDestination:
         """The user for an identify; for a listed event the user as they are now, then the event (pure)."""
         if call.type is CallType.IDENTIFY:
             return [self._user(call, person)]
-        if call.type is not CallType.TRACK or call.event not in self._events:
+        if call.type is not CallType.TRACK or call.event not in self.events:
             return []
         event = self._event(call, person)
         if event.filtered_because:

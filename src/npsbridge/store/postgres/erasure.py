@@ -16,6 +16,7 @@ from npsbridge.core.people import ERASED, IdKind, PersonId, key_of
 from npsbridge.core.records import Forgotten
 from npsbridge.store.marks import ids_of_respondent, inbound_key
 from npsbridge.store.postgres import calls, people
+from npsbridge.store.postgres import statements as sql
 from npsbridge.store.postgres.texts import column, stored, told
 from npsbridge.store.postgres.writes import count
 from npsbridge.store.rows import FINISHED, respondent
@@ -119,6 +120,7 @@ async def erase_all(connection: asyncpg.Connection, person_id: PersonId, found: 
     awaited += len(await connection.fetch(DELETE_AWAITED, rows["awaited"]))
     await _forget_names(connection, named.ids, traces)
     await people.suppress(connection, named.ids, ERASED)
+    await connection.execute(sql.NOTE_ERASURE)
     await connection.execute(people.DELETE, list(named.numbers))
     await connection.execute(INHERIT, column(named.shared))
     unfinished = sum(state not in FINISHED for _, state in deleted) + sum(one.is_settling for one in responses.values())

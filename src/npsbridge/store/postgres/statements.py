@@ -385,6 +385,11 @@ NOTE_FACT: Final = """
     INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 FACTS: Final = "SELECT name, value FROM facts ORDER BY name"
+ERASURES: Final = "SELECT value FROM facts WHERE name = 'erasures'"
+NOTE_ERASURE: Final = """
+    INSERT INTO facts (name, value) VALUES ('erasures', '1')
+    ON CONFLICT (name) DO UPDATE SET value = (facts.value::bigint + 1)::text
+"""
 
 # Several replicas may purge at once; what one of them has in hand the others pass by.
 # Only the oldest entries are looked at: what is behind them is younger. As an array, what is chosen is chosen once: a

@@ -217,6 +217,11 @@ class PostgresStore:
         forgotten = await self._write(lambda connection: erasure.erase_all(connection, person_id, found))
         return msgspec.structs.replace(forgotten, is_overwritten=False)
 
+    async def erasures(self) -> int:
+        """How often somebody was erased."""
+        found = await self._connections.rows(sql.ERASURES)
+        return int(told(found[0][0])) if found else 0
+
     async def redact(self, numbers: Sequence[int], ids: Collection[PersonId]) -> None:
         """Take out of routed journal entries what speaks of people who were erased before it came."""
         await self._write(lambda connection: erasure.redact(connection, numbers, ids))

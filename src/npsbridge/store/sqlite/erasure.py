@@ -147,6 +147,7 @@ def erase_all(database: sqlite3.Connection, person_id: PersonId, found: Found) -
     awaited = _delete_awaited(database, rows["awaited"], named)
     _forget_names(database, named.ids, traces)
     people.suppress(database, named.ids, ERASED)
+    database.execute(sql.NOTE_ERASURE)
     database.executemany(people.DELETE, [(number,) for number in named.numbers])
     database.executemany(INHERIT, [{"email": email} for email in named.shared])
     unfinished = sum(state not in FINISHED for _, state in deleted) + sum(one.is_settling for one in responses.values())

@@ -350,6 +350,10 @@ NOTE_FACT: Final = """
     INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
 FACTS: Final = "SELECT name, value FROM facts ORDER BY name"
+ERASURES: Final = "SELECT value FROM facts WHERE name = 'erasures'"
+NOTE_ERASURE: Final = """
+    INSERT INTO facts (name, value) VALUES ('erasures', '1') ON CONFLICT (name) DO UPDATE SET value = value + 1
+"""
 
 # Only the oldest entries are looked at: what is behind them is younger, and passing it all would stall the writer.
 PURGE_JOURNAL: Final = """

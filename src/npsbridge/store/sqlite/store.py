@@ -201,6 +201,11 @@ class SqliteStore:
         is_overwritten = await anyio.to_thread.run_sync(erasure.fold_in, self._path)
         return msgspec.structs.replace(forgotten, is_overwritten=is_overwritten)
 
+    async def erasures(self) -> int:
+        """How often somebody was erased."""
+        row = await self._line.first(sql.ERASURES)
+        return int(row[0]) if row else 0
+
     async def redact(self, numbers: Sequence[int], ids: Collection[PersonId]) -> None:
         """Take out of routed journal entries what speaks of people who were erased before it came."""
         await self._writer.run(lambda database: erasure.redact(database, numbers, ids))
