@@ -65,17 +65,16 @@ class _Call(msgspec.Struct, kw_only=True, rename="camel", gc=False):
     context: _Context | None = None
     properties: _Properties | None = None
     # Spellings of hand-written senders, see `npsbridge.core.callreading`.
-    other_message_id: Any = msgspec.field(default=None, name="message_id")
     other_user_id: Any = msgspec.field(default=None, name="user_id")
     other_anonymous_id: Any = msgspec.field(default=None, name="anonymous_id")
 
     @property
     def is_plain(self) -> bool:
-        """It names its person by nothing but the usual ids, and has a messageId."""
-        return bool(
-            self.message_id
-            and not (self.context and self.context.traits)
-            and (self.properties is None or self.properties.email is None)
+        """It names its person by nothing but the usual ids."""
+        context, properties = self.context, self.properties
+        return (
+            (context is None or not context.traits)
+            and (properties is None or properties.email is None)
             and self.other_user_id is None
             and self.other_anonymous_id is None
         )
@@ -87,6 +86,8 @@ class _Calls(msgspec.Struct, rename="camel"):
     context: _Context | None = None
 
 
+_SEEN: Final = ("page", "screen")
+"""Kinds of calls besides `track` that no platform does anything with."""
 _CALLS: Final = msgspec.json.Decoder(_Calls)
 
 
@@ -120,19 +121,20 @@ class Familiar:
                 return []
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return []
-        return [self._judged(call, entry.type) for call in entry.batch]
+        return [self._judged(call, call.type or entry.type) for call in entry.batch]
 
-    def _judged(self, call: _Call, type_in_path: str | None) -> Glance | None:
-        kind = call.type or type_in_path
-        is_unwanted = (
-            call.event and call.event not in self._wanted and not call.event.isspace()
-            if kind == "track"
-            else kind in ("page", "screen")
-        )
-        pair = (call.user_id or None, call.anonymous_id or None)
-        if not is_unwanted or pair not in self._pairs or not call.is_plain:
+    def _judged(self, call: _Call, kind: str | None) -> Glance | None:
+        # Looked at once for every call that arrives: what sorts out most comes first, and nothing is called in vain.
+        if (call.user_id or None, call.anonymous_id or None) not in self._pairs:
             return None
-        message_id = call.message_id or ""
+        if kind == "track":
+            if not call.event or call.event in self._wanted or call.event.isspace():
+                return None
+        elif kind not in _SEEN:
+            return None
+        message_id = call.message_id
+        if not message_id or not call.is_plain:
+            return None
         if message_id in self._fresh or message_id in self._recent or message_id in self._older:
             return Glance.DUPLICATE
         self._fresh.add(message_id)

@@ -3,6 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
+from prometheus_client import Counter
+
 from npsbridge.core.envelope import INGEST, CallSource
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.leases import current_lease
@@ -32,6 +34,7 @@ class Intake:
         """By response: the fingerprint of what was journaled last. Where no time of change is told, an edit that is
         taken back looks just like what was there before it."""
         self._checkpoints: dict[str, bytes] = {}
+        self._stored: dict[CallSource, Counter] = {}
         self._known: dict[str, tuple[int, int]] = {}
         """By connection: the last webhook of it, and the fence, that the memory goes with."""
 
@@ -86,8 +89,14 @@ class Intake:
         origin = Origin.SDK if source is CallSource.SDK else Origin.WEBHOOK
         arrival = Arrival(connection=INGEST, origin=origin, body=body, count=count, received_at=now)
         await self._seams.store.append([arrival])
-        self._seams.metrics.ingest_events.labels(source.value, "stored").inc(count)
+        self._count_calls(source, count)
         self._bell.ring()
+
+    def _count_calls(self, source: CallSource, count: int) -> None:
+        counter = self._stored.get(source)
+        if counter is None:  # to look for the labels takes longer than to count
+            counter = self._stored[source] = self._seams.metrics.ingest_events.labels(source.value, "stored")
+        counter.inc(count)
 
     async def _append(
         self, connection: str, origin: Origin, records: Sequence[bytes], checkpoint: bytes | None

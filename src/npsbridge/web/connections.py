@@ -9,8 +9,6 @@ all callers have the same address. Knows nothing of what a request is about.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from typing import Any, Final
 
@@ -71,31 +69,30 @@ class Room:
         self._keep_us_waiting[newcomer] = None
         return True
 
-    def move(self, connection: "Connection", stage: Stage) -> bool:
-        """Begin a stage, or the same one anew; False when the connection is no longer here."""
-        if not self.leave(connection):
-            return False
-        if stage is Stage.SERVED:
-            self._served.add(connection)
+    def move(self, connection: "Connection", stage: Stage) -> None:
+        """Begin a stage, or the same one anew; nothing happens when the connection is no longer here."""
+        served, waiting = self._served, self._keep_us_waiting
+        if connection in served:
+            served.remove(connection)
+        elif connection in waiting:
+            del waiting[connection]
         else:
-            self._keep_us_waiting[connection] = None
-        return True
+            return
+        if stage is Stage.SERVED:
+            served.add(connection)
+        else:
+            waiting[connection] = None
 
-    def leave(self, connection: "Connection") -> bool:
-        """Free the place of a connection; False when it has none."""
-        if connection in self._served:
-            self._served.remove(connection)
-            return True
-        if connection in self._keep_us_waiting:
-            del self._keep_us_waiting[connection]
-            return True
-        return False
+    def leave(self, connection: "Connection") -> None:
+        """Free the place of a connection, if it has one."""
+        self._served.discard(connection)
+        self._keep_us_waiting.pop(connection, None)
 
 
 class Connection(web.RequestHandler):
     """One caller's connection, which is cut when it keeps us waiting too long."""
 
-    __slots__ = ("_body", "_deadline", "_head_has_begun", "_room", "_stage", "_wire")
+    __slots__ = ("_body", "_ends_at", "_head_has_begun", "_room", "_stage", "_time", "_timer", "_wire")
 
     def __init__(self, room: Room, server: web.Server, logger: logging.Logger) -> None:
         super().__init__(
@@ -110,7 +107,10 @@ class Connection(web.RequestHandler):
         self._stage = Stage.IDLE
         self._head_has_begun = False
         self._body: StreamReader = EMPTY_PAYLOAD
-        self._deadline: asyncio.TimerHandle | None = None
+        self._time = asyncio.get_running_loop().time
+        self._ends_at = 0.0
+        """When the stage has lasted too long, by the clock of the event loop."""
+        self._timer: asyncio.TimerHandle | None = None
         self._wire: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -120,6 +120,7 @@ class Connection(web.RequestHandler):
         self._wire = transport
         if self._room.admit(self):
             self._begin(Stage.IDLE, HEAD_SECONDS)
+            self._look_again(HEAD_SECONDS)
             super().connection_made(transport)
         else:
             transport.write(_FULL_ANSWER)
@@ -139,19 +140,18 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Free the place."""
         self._room.leave(self)
-        if self._deadline is not None:
-            self._deadline.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
-    @contextmanager
-    def serving(self, body: StreamReader) -> Iterator[None]:
-        """A request is under way, from its headers to its answer."""
+    def asked(self, body: StreamReader) -> None:
+        """The headers of a request have arrived."""
         self._body, self._head_has_begun = body, False
         self._begin(Stage.SERVED if body.is_eof() else Stage.ARRIVING, REQUEST_SECONDS)
-        try:
-            yield
-        finally:
-            self._begin(Stage.IDLE, KEEPALIVE)
+
+    def answered(self) -> None:
+        """The request has its answer, or never will have one."""
+        self._begin(Stage.IDLE, KEEPALIVE)
 
     def cut(self) -> None:
         """End it at once, whatever is still to be written: who does not read would hold it for ever."""
@@ -160,10 +160,19 @@ class Connection(web.RequestHandler):
 
     def _begin(self, stage: Stage, seconds: float) -> None:
         self._stage = stage
-        if self._room.move(self, stage):
-            if self._deadline is not None:
-                self._deadline.cancel()
-            self._deadline = asyncio.get_running_loop().call_later(seconds, self.cut)
+        self._ends_at = self._time() + seconds
+        self._room.move(self, stage)
+
+    def _look_again(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """Cut what has lasted too long: one timer for all stages, as none is shorter than the time between looks."""
+        left = self._ends_at - self._time()
+        if left > 0:
+            self._look_again(min(left, HEAD_SECONDS))
+        else:
+            self.cut()
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log what goes wrong below the applications, but not what callers do wrong.

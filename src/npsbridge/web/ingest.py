@@ -8,26 +8,25 @@ import asyncio
 import importlib
 import importlib.util
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
 from loguru import logger
+from multidict import CIMultiDict
 
 from npsbridge.core.envelope import CallSource, Envelope
 from npsbridge.errors import BadRecord, StoreError
 from npsbridge.metrics import Metrics
-from npsbridge.web.refusals import refusal
+from npsbridge.web.limits import Carried, Load, TimeLimit
+from npsbridge.web.refusals import Refused, refusal
 
 BODY_SECONDS: Final = 15.0
 """How long a body may take to arrive."""
 COMMIT_SECONDS: Final = 20.0
 """How long a caller waits for the disk; what is written after that comes again, and its messageIds are recognised."""
-MOST_UNDER_WAY: Final = 64 * 1024 * 1024
-"""Bytes of all bodies in memory together."""
-
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 """Counts instead of `Content-Encoding`, which proxies drop, or leave standing after they have unpacked."""
 _GZIP_FORMAT: Final = 16 + zlib.MAX_WBITS
@@ -35,37 +34,12 @@ _unpacker: Any = importlib.import_module("isal.isal_zlib") if importlib.util.fin
 """ISA-L where it is installed (extra `npsbridge[fast]`), which has an error of its own."""
 
 _THANKS: Final = b'{"success": true}'
+_JSON: Final = CIMultiDict({"Content-Type": "application/json; charset=utf-8"})
 
 _COUNTED_AS: Final = {"invalid_signature": "forged"}
 
 Keep = Callable[[bytes, int, CallSource], Awaitable[None]]
 """Journals one encoded Envelope and its number of calls; they are on disk when it returns. Raises StoreUnavailable."""
-Answer = Callable[[], Awaitable[web.Response]]
-
-
-class Load:
-    """How many bytes of calls are in memory, of all requests under way; beyond a bound callers have to come again."""
-
-    def __init__(self, most: int = MOST_UNDER_WAY) -> None:
-        self._most = most
-        self._bytes = 0
-
-    @contextmanager
-    def carried(self) -> Iterator[Callable[[int], None]]:
-        """To be told of every byte that a request takes; they are free again when it ends."""
-        own = 0
-
-        def carry(count: int) -> None:
-            nonlocal own
-            if self._bytes + count > self._most:
-                raise Refused(503, "overloaded", "too much arrives at once; try again")
-            self._bytes += count
-            own += count
-
-        try:
-            yield carry
-        finally:
-            self._bytes -= own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +53,13 @@ class Ingest:
     keep: Keep
     metrics: Metrics
     load: Load = field(default_factory=Load)
+    patience: TimeLimit = field(default_factory=partial(TimeLimit, COMMIT_SECONDS))
 
 
-class Refused(Exception):
-    """A request that is turned away: its status, a word for machines, and why."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        self.status = status
-        self.code = code
-        super().__init__(message)
-
-
-async def answered(ingest: Ingest, source: CallSource, answer: Answer) -> web.Response:
+async def answered(ingest: Ingest, source: CallSource, answer: Awaitable[web.Response]) -> web.Response:
     """The answer, or what went wrong in words and statuses that are safe for every SDK; counts what is turned away."""
     try:
-        return await answer()
+        return await answer
     except ConnectionError:
         raise  # the caller has gone: there is nobody to tell
     except Exception as error:  # noqa: BLE001 - a mistake of ours as well must be answered, and so that SDKs repeat
@@ -127,8 +93,7 @@ def nothing_here() -> web.Response:
     return refusal(404, "not_found", "there is nothing here")
 
 
-@asynccontextmanager
-async def body_of(ingest: Ingest, request: web.Request, limit: int, *, unpacks: bool = False) -> AsyncIterator[bytes]:
+async def body_of(request: web.Request, limit: int, carried: Carried, *, unpacks: bool = False) -> bytes:
     """The bytes of a request as they were sent, or without their gzip wrapping.
 
     Raises:
@@ -138,23 +103,22 @@ async def body_of(ingest: Ingest, request: web.Request, limit: int, *, unpacks: 
     """
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
-    with ingest.load.carried() as carry:
-        if request.content.is_eof():  # it came along with the head, as nearly every single call does
-            raw = request.content.read_nowait()
-            carry(len(raw))
-        else:
-            async with asyncio.timeout(BODY_SECONDS):
-                raw = await _read(request, limit, carry)
-        if unpacks and raw.startswith(_GZIP_MAGIC):
-            raw = unpacked(raw, limit)
-            carry(len(raw))
-        yield raw
+    if request.content.is_eof():  # it came along with the head, as nearly every single call does
+        raw = request.content.read_nowait()
+        carried.take(len(raw))
+    else:
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await _read(request, limit, carried)
+    if unpacks and raw.startswith(_GZIP_MAGIC):
+        raw = unpacked(raw, limit)
+        carried.take(len(raw))
+    return raw
 
 
-async def _read(request: web.Request, limit: int, carry: Callable[[int], None]) -> bytes:
+async def _read(request: web.Request, limit: int, carried: Carried) -> bytes:
     body = bytearray()
     while chunk := await request.content.readany():
-        carry(len(chunk))
+        carried.take(len(chunk))
         body += chunk
         if len(body) > limit:
             raise _too_large(limit)
@@ -191,8 +155,7 @@ async def kept(ingest: Ingest, envelope: Envelope) -> web.Response:
         TimeoutError: the store does not answer.
     """
     if envelope.batch:
-        async with asyncio.timeout(COMMIT_SECONDS):
-            await ingest.keep(envelope.encode(), len(envelope.batch), envelope.source)
+        await ingest.patience.wait(ingest.keep(envelope.encode(), len(envelope.batch), envelope.source))
     else:
         ingest.metrics.ingest_events.labels(envelope.source.value, "ignored").inc()
     return thanks()
@@ -200,4 +163,4 @@ async def kept(ingest: Ingest, envelope: Envelope) -> web.Response:
 
 def thanks() -> web.Response:
     """The only 200 there is: Python and RudderStack's SDKs take 202 and 204 for failures, Ruby's an empty body."""
-    return web.Response(body=_THANKS, content_type="application/json", charset="utf-8")
+    return web.Response(body=_THANKS, headers=_JSON.copy())

@@ -134,8 +134,11 @@ async def _served(handler: _Handler, request: web.BaseRequest) -> web.StreamResp
     connection = request.protocol
     if not isinstance(connection, Connection):
         raise TypeError("a request comes over a connection of ours")
-    with connection.serving(request.content):
+    connection.asked(request.content)
+    try:
         return await handler(request)
+    finally:
+        connection.answered()
 
 
 # --- how many connections -----------------------------------------------------------------------------------------

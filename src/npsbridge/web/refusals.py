@@ -10,6 +10,15 @@ RETRY_AFTER = "10"
 """Seconds a caller is asked to wait when the trouble is ours."""
 
 
+class Refused(Exception):
+    """A request that is turned away: its status, a word for machines, and why."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.status = status
+        self.code = code
+        super().__init__(message)
+
+
 def refusal(status: int, code: str, message: str) -> web.Response:
     """An error; without code and message some SDKs retry for ever."""
     headers = {"Retry-After": RETRY_AFTER} if status in (429, 503) else {}

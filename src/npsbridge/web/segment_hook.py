@@ -7,13 +7,13 @@ Facts: Segment's pages "Webhooks (Classic)" and "Webhooks (Actions)", and segmen
 import hmac
 import json
 import re
-from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from npsbridge.core.envelope import CallSource, unwrap_webhook
-from npsbridge.web.ingest import Ingest, Refused, answered, body_of, kept, nothing_here
+from npsbridge.web.ingest import Ingest, answered, body_of, kept, nothing_here
+from npsbridge.web.refusals import Refused
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
 """Bytes; a destination set to 200 calls a batch stays below at Segment's 32 KB a call."""
@@ -31,7 +31,7 @@ def segment_hook_routes(ingest: Ingest) -> list[web.RouteDef]:
     """The route of the webhook; it answers 404 while no secret is configured."""
 
     async def hook(request: web.Request) -> web.StreamResponse:
-        return await answered(ingest, CallSource.WEBHOOK, partial(_take, ingest, request))
+        return await answered(ingest, CallSource.WEBHOOK, _take(ingest, request))
 
     return [web.post("/hooks/segment", hook)]
 
@@ -43,7 +43,8 @@ async def _take(ingest: Ingest, request: web.Request) -> web.Response:
     signatures = request.headers.getall(_SIGNATURE, [])
     if len(signatures) != 1:
         raise _forged()
-    async with body_of(ingest, request, BODY_LIMIT) as raw:
+    with ingest.load.carried() as carried:
+        raw = await body_of(request, BODY_LIMIT, carried)
         if not is_signed(raw, signatures[0], ingest.webhook_secrets):
             raise _forged()
         return await kept(ingest, unwrap_webhook(raw))

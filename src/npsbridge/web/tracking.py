@@ -6,15 +6,14 @@ One request is one journal entry; what its calls say is nobody's business here.
 
 import re
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final
 
 from aiohttp import web
 
 from npsbridge.core.envelope import CallSource, check_size, unwrap
-from npsbridge.web.ingest import Ingest, Refused, answered, body_of, kept, nothing_here, thanks
-from npsbridge.web.refusals import refusal
-from npsbridge.web.write_key import in_the_body, is_known, outside_the_body
+from npsbridge.web.ingest import Ingest, answered, body_of, kept, nothing_here, thanks
+from npsbridge.web.refusals import Refused, refusal
+from npsbridge.web.write_key import in_the_body, is_known, is_usual, outside_the_body
 
 BODY_LIMIT: Final = 5 * 1024 * 1024
 """Bytes of a request, packed and unpacked: RudderStack's SDKs send up to 4 MB."""
@@ -48,7 +47,7 @@ def tracking_routes(ingest: Ingest) -> list[web.RouteDef]:
 
 def _door(ingest: Ingest, take: Callable[[Ingest, web.Request], Awaitable[web.Response]]) -> Handler:
     async def opened(request: web.Request) -> web.StreamResponse:
-        answer = await answered(ingest, CallSource.SDK, partial(_answer, ingest, take, request))
+        answer = await answered(ingest, CallSource.SDK, _answer(ingest, take, request))
         answer.headers["Access-Control-Allow-Origin"] = "*"
         answer.headers["Access-Control-Expose-Headers"] = "Retry-After"
         return answer
@@ -90,12 +89,14 @@ def _preflight(request: web.Request) -> web.Response:
 
 async def _take(ingest: Ingest, request: web.Request) -> web.Response:
     """One request with calls: 401 unless its key is ours, 200 once they are journaled."""
-    candidates = outside_the_body(request.headers, request.query)
+    is_ours = is_usual(request.headers.get("Authorization", ""), ingest.write_keys)
+    candidates = () if is_ours else outside_the_body(request.headers, request.query)
     if candidates and not is_known(candidates, ingest.write_keys):
         raise _unknown_key()
-    async with body_of(ingest, request, BODY_LIMIT, unpacks=True) as raw:
+    with ingest.load.carried() as carried:
+        raw = await body_of(request, BODY_LIMIT, carried, unpacks=True)
         arrived = unwrap(raw, type_in_path=_TYPE_IN_PATH.get(request.match_info["name"]))
-        if not candidates and not is_known(in_the_body(arrived.write_key), ingest.write_keys):
+        if not is_ours and not candidates and not is_known(in_the_body(arrived.write_key), ingest.write_keys):
             raise _unknown_key()
         if arrived.is_single:
             check_size(bytes(arrived.envelope.batch[0]))

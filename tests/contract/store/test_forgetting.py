@@ -55,6 +55,20 @@ async def test_i20_later_calls_of_an_erased_person_are_erased_also_after_a_resta
         assert (await after.recall("any", responses=[], people=[], emails=[ANN, BOB])).erased == {ANN}
 
 
+async def test_i20_each_erasure_can_be_noticed_also_by_another_process(store_url: str, clock: Clock) -> None:
+    async with open_store(store_url, clock=clock) as store:
+        await tell(store, identify("u1", email=ANN))
+        before = await store.erasures()
+        await store.suppress([email(BOB)], because="unsubscribed")
+        assert await store.erasures() == before
+        await store.forget(email(ANN))
+        once = await store.erasures()
+        await store.forget(email("somebody@example.org"))
+        twice = await store.erasures()
+    async with open_store(store_url, clock=clock) as other:
+        assert before < once < twice == await other.erasures()
+
+
 async def test_i20_who_was_never_heard_of_can_be_erased_beforehand(store: Store) -> None:
     await store.forget(email(ANN))
     assert await tell(store, identify("u1", email=ANN)) is None

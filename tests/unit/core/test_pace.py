@@ -1,5 +1,7 @@
 """When to go next."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,7 +52,8 @@ def test_i7_no_window_ever_holds_more_than_the_limit(asked: Asked, limit: int, s
 @given(asked=st.lists(st.tuples(st.floats(0, 3), st.integers(1, 30)), min_size=1, max_size=60))
 def test_those_who_ask_first_go_first(asked: Asked) -> None:
     times = [at for at, _ in booked(RateWindow(10, 1.0), asked)]
-    assert times == sorted(times)
+    # A hair of rounding is no overtaking.
+    assert all(later >= earlier - 1e-9 for earlier, later in pairwise(times))
 
 
 def test_nobody_waits_longer_than_needed() -> None:

@@ -176,11 +176,6 @@ async def test_f6_a_full_store_is_tried_again() -> None:
     running.cancel()
 
 
-def test_a_run_is_of_one_connection() -> None:
-    entries = [an_entry(1, 1), an_entry(2, 2), an_entry(3, 3, connection="other"), an_entry(4, 4)]
-    assert [[entry.id for entry in run] for run in runs(entries)] == [[1, 2], [3], [4]]
-
-
 def test_a_run_takes_no_more_records_than_it_should() -> None:
     entries = [an_entry(number, count=RECORDS // 2) for number in range(5)]
     assert [len(run) for run in runs(entries)] == [2, 2, 1]

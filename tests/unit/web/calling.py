@@ -13,7 +13,8 @@ from aiohttp import web
 from npsbridge.core.envelope import CallSource, decode_envelope
 from npsbridge.errors import StoreFull
 from npsbridge.metrics import Metrics
-from npsbridge.web.ingest import Ingest, Load
+from npsbridge.web.ingest import Ingest
+from npsbridge.web.limits import Load
 from npsbridge.web.segment_hook import segment_hook_routes
 from npsbridge.web.tracking import tracking_routes
 from unit.web.serving import caller

@@ -14,7 +14,8 @@ from end_to_end.harness import log_kept
 from npsbridge.core.envelope import CallSource, decode_envelope
 from npsbridge.errors import BadRecord, StoreError
 from npsbridge.web import ingest as ingest_module
-from npsbridge.web.ingest import BODY_SECONDS, COMMIT_SECONDS, Load
+from npsbridge.web.ingest import BODY_SECONDS, COMMIT_SECONDS
+from npsbridge.web.limits import Load
 from npsbridge.web.tracking import BODY_LIMIT
 from unit.web.calling import FULL, KEY, Answer, Doors, basic, send
 from unit.web.serving import served, spoken
