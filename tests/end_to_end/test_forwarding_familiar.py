@@ -58,7 +58,7 @@ async def test_what_a_platform_wants_is_acted_on_amid_them(tmp_path: Path, event
     async with outbound(tmp_path) as line, line.daemon() as app:
         await familiar(line, app)
         before = len(asked(line.vendors[vendor]))
-        wanted = line.track("u1", event, anonymous_id=DEVICE, email="u1@example.org")
+        wanted = line.track("u1", event, anonymous_id=DEVICE)
         await line.tell(app, seen(line), wanted, seen(line))
         await line.tell(app, line.track("u1", event, anonymous_id=DEVICE, number=2), seen(line))
         assert len(asked(line.vendors[vendor])) >= before + 1

@@ -91,7 +91,7 @@ async def test_one_timer_does_for_all() -> None:
         timers.append(when)
         return set_timer(when, *more, **named)
 
-    loop.call_at = call_at  # type: ignore[method-assign]
+    loop.call_at = call_at  # type: ignore[method-assign, assignment]
     for _ in range(100):
         await limit.wait(asyncio.sleep(0))
     assert timers == [20]
