@@ -93,6 +93,7 @@ class Shares(Record, frozen=True, kw_only=True):
 def shares(fleet: Fleet, me: str) -> Shares:
     """What is nobody's goes to whoever can do it and does least; who does two more than another gives one away.
 
+    Work of one kind is spread evenly before all of it is, so that nobody has all the lanes and another all the pollers.
     Every replica that sees the same fleet divides it in the same way, so no two want the same piece. Who holds a piece
     keeps it as long as the shares are even: to move it costs its next holder a few seconds.
     """
@@ -101,32 +102,63 @@ def shares(fleet: Fleet, me: str) -> Shares:
         for work in sorted({work for one in fleet.replicas for work in one.works})
     }
     held = {one.name: one.holder for one in fleet.holdings if one.holder in able.get(one.name, ())}
-    wanted: dict[str, str] = {work: holder for work, holder in held.items() if holder is not None}
+    wanted = _Division({work: holder for work, holder in held.items() if holder is not None})
     for work, replicas in able.items():
-        if work not in wanted:
-            wanted[work] = _idlest(replicas, wanted)
-    while move := next(_moves(able, wanted), None):
-        work, to = move
-        wanted[work] = to
-    mine = {work for work, holder in wanted.items() if holder == me}
+        if work not in wanted.holders:
+            wanted.move(work, wanted.idlest(work, replicas))
+    _even_out(wanted, able)
+    mine = {work for work, holder in wanted.holders.items() if holder == me}
     return Shares(
         take=tuple(sorted(mine - {*held})),
         give=tuple(sorted(work for work, holder in held.items() if holder == me and work not in mine)),
     )
 
 
-def _idlest(replicas: Sequence[str], wanted: Mapping[str, str]) -> str:
-    load = Counter(wanted.values())
-    return min(replicas, key=lambda one: (load[one], one))
+class _Division:
+    """Who is to do what, and how much that is for each replica."""
+
+    def __init__(self, holders: dict[str, str]) -> None:
+        self.holders = holders
+        self._of_kind = Counter((kind_of(work), holder) for work, holder in holders.items())
+        self._of_all = Counter(holders.values())
+
+    def load(self, work: str, replica: str) -> tuple[int, int]:
+        """How much a replica does of the kind of a piece of work, and of all."""
+        return self._of_kind[kind_of(work), replica], self._of_all[replica]
+
+    def idlest(self, work: str, replicas: Sequence[str]) -> str:
+        """Who of those that can do a piece of work should have it first."""
+        return min(replicas, key=lambda one: (self.load(work, one), one))
+
+    def move(self, work: str, to: str) -> None:
+        """Give a piece of work to a replica."""
+        for holder, by in ((self.holders.get(work), -1), (to, 1)):
+            if holder is not None:
+                self._of_kind[kind_of(work), holder] += by
+                self._of_all[holder] += by
+        self.holders[work] = to
 
 
-def _moves(able: Mapping[str, Sequence[str]], wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """What would make the shares more even: a piece, and to whom it goes."""
-    load = Counter(wanted.values())
-    for work, holder in sorted(wanted.items()):
-        to = _idlest(able[work], wanted)
-        if load[to] + 1 < load[holder]:
-            yield work, to
+def kind_of(work: str) -> str:
+    """`forward` of `forward delighted`: pieces of one kind are about as much work as each other."""
+    return work.partition(" ")[0]
+
+
+def _even_out(wanted: _Division, able: Mapping[str, Sequence[str]]) -> None:
+    """Move pieces until no move makes the shares more even.
+
+    Each makes one kind more even, or leaves every kind as even as it is and makes all of it so: there is an end.
+    """
+    has_moved = True
+    while has_moved:
+        has_moved = False
+        for work, holder in sorted(wanted.holders.items()):
+            to = wanted.idlest(work, able[work])
+            kind, everything = wanted.load(work, holder)
+            kind_there, everything_there = wanted.load(work, to)
+            if kind_there + 1 < kind or (kind_there + 1 == kind and everything_there + 1 < everything):
+                wanted.move(work, to)
+                has_moved = True
 
 
 class Leases(Protocol):

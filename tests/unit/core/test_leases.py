@@ -2,13 +2,17 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npsbridge.core.leases import Fleet, Holding, Replica, Shares, shares
 
 NAMES = ("a", "b", "c", "d")
-WORKS = tuple(f"w{number}" for number in range(9))
+WORKS = (*(f"forward {name}" for name in "abcd"), *(f"poll {name}" for name in "abc"), "purge", "router")
+LANES = tuple(f"forward c{number:02}" for number in range(50))
+POLLERS = tuple(f"poll c{number:02}" for number in range(50))
+ALL = (*LANES, *POLLERS, "purge", "router")
 
 
 def replica(name: str, works: tuple[str, ...] = WORKS) -> Replica:
@@ -47,14 +51,42 @@ def test_whatever_is_free_is_taken_by_exactly_one(some: list[Replica], held: dic
     assert taken == dict.fromkeys(free, 1)
 
 
-@given(replicas, holdings)
-def test_after_a_few_heartbeats_the_shares_are_even_and_nothing_moves(
-    some: list[Replica], held: dict[str, str | None]
-) -> None:
+def divided(some: list[Replica], held: dict[str, str | None]) -> dict[str, str | None]:
+    """Who does what after a few heartbeats."""
     for _ in range(4):
         for one in some:
             share = shares(fleet(some, held), one.id)
             held = held | dict.fromkeys(share.give) | dict.fromkeys(share.take, one.id)
+    return held
+
+
+def loads(held: dict[str, str | None], works: tuple[str, ...]) -> list[int]:
+    """How many of these each replica does that does any, in order."""
+    return sorted(Counter(held[work] for work in works).values())
+
+
+def test_fifty_connections_are_spread_evenly_lanes_and_pollers_each_whoever_joins_and_leaves() -> None:
+    held: dict[str, str | None] = {}
+    for names, lanes in (("a", [50]), ("ab", [25, 25]), ("abc", [16, 17, 17]), ("bc", [25, 25]), ("bcd", [16, 17, 17])):
+        before = held
+        held = divided([replica(name, ALL) for name in names], held)
+        assert loads(held, LANES) == loads(held, POLLERS) == lanes
+        assert max(loads(held, ALL)) - min(loads(held, ALL)) <= 1
+        moved = sum(held[work] != holder for work, holder in before.items() if holder in {*names})
+        assert moved <= len(ALL) // len(names) + 1, f"more moved than whoever came was to have: {moved}"
+
+
+@pytest.mark.parametrize("works", [("poll a", "poll b", "purge", "router"), ("forward a", "router")])
+def test_what_there_is_one_of_goes_to_whoever_does_least(works: tuple[str, ...]) -> None:
+    held = divided([replica("a", works), replica("b", works)], dict.fromkeys(works, "a"))
+    assert loads(held, works) == [len(works) // 2] * 2
+
+
+@given(replicas, holdings)
+def test_after_a_few_heartbeats_the_shares_are_even_and_nothing_moves(
+    some: list[Replica], held: dict[str, str | None]
+) -> None:
+    held = divided(some, held)
     load = Counter(held[work] for work in WORKS)
     assert max(load.values()) - min(load.get(one.id, 0) for one in some) <= 1
     assert all(shares(fleet(some, held), one.id) == Shares() for one in some)
