@@ -1,4 +1,4 @@
-"""A pool of connections whose settings durability rests on are verified, and transactions that are tried again.
+"""A pool of connections to one schema, and transactions that are tried again.
 
 Knows PostgreSQL and the lease under which a task works; nothing of what is written.
 """
@@ -12,27 +12,24 @@ from typing import Any, Final, TypeVar
 import anyio
 import asyncpg
 
-from npsbridge import __version__
 from npsbridge.core.leases import current_lease
 from npsbridge.errors import LeaseLost, StoreError, StoreUnusable
-from npsbridge.store.postgres.faults import AGAIN, code_of, in_our_words
+from npsbridge.store.postgres.faults import AGAIN, READ_ONLY, code_of, in_our_words
+from npsbridge.store.postgres.hosts import CONNECT_SECONDS, Hosts
 from npsbridge.store.postgres.place import Place
 from npsbridge.store.postgres.upgrades import UPGRADES, one_at_a_time, upgrade, version_of
 
 MOST_CONNECTIONS: Final = 10
 """Of one replica, and one more to listen; a database takes a hundred unless it is told otherwise."""
-CONNECT_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 30.0
-"""How long a statement may take."""
 UPGRADE_SECONDS: Final = 3600.0
 CLOSE_SECONDS: Final = 10.0
-TRIES: Final = 5
-"""Of a transaction that met another one."""
+TRIES: Final = 8
+"""Of a transaction that met another one; five seconds at most."""
+SOON_SECONDS: Final = 10.0
+"""For what somebody waits for who goes away soon, or who must not be thought of as dead."""
 _WAIT_SECONDS: Final = 0.02
 
 _FENCE: Final = "SELECT fence FROM leases WHERE name = $1 FOR KEY SHARE"
-_SETTINGS: Final = "SELECT current_setting('synchronous_commit', true), current_setting('fsync', true)"
-_DURABLE: Final = frozenset({"on", "remote_apply"})
 
 Result = TypeVar("Result")
 Row = tuple[Any, ...]
@@ -46,21 +43,28 @@ It may be called again after a rollback, so it must change nothing but the datab
 class Connections:
     """The way to one schema. Made by `open_connections`."""
 
-    def __init__(self, pool: asyncpg.Pool, place: Place) -> None:
+    def __init__(self, pool: asyncpg.Pool, place: Place, hosts: Hosts) -> None:
         self._pool = pool
         self.place = place
+        self.hosts = hosts
+        """For a connection of one's own."""
 
     def in_our_words(self) -> AbstractContextManager[None]:
         """A block whose errors of the database are raised as ours."""
         return in_our_words(self.place.shown)
 
-    async def rows(self, statement: str, *values: Any) -> list[Row]:
+    async def rows(self, statement: str, *values: Any, within: float | None = None) -> list[Row]:
         """All rows of one statement, which is a transaction of its own.
+
+        Args:
+            statement: SQL.
+            values: of its parameters.
+            within: seconds that an answer may take, where they are fewer than usual.
 
         Raises:
             StoreUnavailable, StoreError: see npsbridge.store.postgres.faults.
         """
-        return await self._tried(lambda connection: connection.fetch(statement, *values))
+        return await self._tried(lambda connection: connection.fetch(statement, *values, timeout=within))
 
     async def first(self, statement: str, *values: Any) -> Row | None:
         """The first row, or None when there is none."""
@@ -70,8 +74,8 @@ class Connections:
         """The rows for any number of values, `$1` of the statement, before the fixed ones; none for no values."""
         return await self.rows(statement, list(sought), *fixed) if sought else []
 
-    async def together(self, act: Act[Result]) -> Result:
-        """Write in one transaction, which is on disk when this returns.
+    async def together(self, act: Act[Result], *, within: float | None = None) -> Result:
+        """Write in one transaction, which is on disk when this returns; within so many seconds, or not at all.
 
         What a task writes that works under a lease is refused once another replica has taken the lease over.
 
@@ -82,7 +86,7 @@ class Connections:
         """
 
         async def whole(connection: asyncpg.Connection) -> Result:
-            async with connection.transaction():
+            async with asyncio.timeout(within), connection.transaction():
                 await _insist_on_lease(connection)
                 return await act(connection)
 
@@ -94,12 +98,24 @@ class Connections:
             for tries in range(1, TRIES + 1):
                 try:
                     async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                        return await act(connection)
+                        return await _in_time(act, connection)
                 except asyncpg.PostgresError as error:
+                    if code_of(error) == READ_ONLY:
+                        # A standby by now: the next connections look for the host that takes writes.
+                        await self._pool.expire_connections()
                     if code_of(error) not in AGAIN or tries == TRIES:
                         raise
                 await asyncio.sleep(_WAIT_SECONDS * 2**tries * random.random())  # noqa: S311 - spreads, hides nothing
         raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+
+async def _in_time(act: Act[Result], connection: asyncpg.Connection) -> Result:
+    """Its result; a connection that gave no answer in time is used no more, nor waited for."""
+    try:
+        return await act(connection)
+    except TimeoutError:
+        connection.terminate()
+        raise
 
 
 async def _insist_on_lease(connection: asyncpg.Connection) -> None:
@@ -126,43 +142,27 @@ async def open_connections(place: Place, *, only_existing: bool = False) -> Asyn
         StoreUnusable: it does not keep what it is told, or is of a newer release.
     """
     with in_our_words(place.shown):
-        await _prepare(place, only_existing=only_existing)
+        hosts = Hosts(place)
+        await _prepare(hosts, place, only_existing=only_existing)
+
+        async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
+            return await hosts.connect()
+
         pool = await asyncpg.create_pool(
-            place.url,
+            connect=connect,
             # None is kept for its own sake: asyncpg would try again and again to have them, and log each failure.
             min_size=0,
             max_size=MOST_CONNECTIONS,
-            timeout=CONNECT_SECONDS,
-            command_timeout=ANSWER_SECONDS,
-            init=verified,
             reset=_leave_as_it_is,
-            server_settings=_greeting(place),
         )
     try:
-        yield Connections(pool, place)
+        yield Connections(pool, place, hosts)
     finally:
         await _close(pool)
 
 
-async def open_connection(place: Place, *, within: float = ANSWER_SECONDS) -> asyncpg.Connection:
-    """One connection that the caller closes."""
-    connection = await asyncpg.connect(
-        place.url, timeout=CONNECT_SECONDS, command_timeout=within, server_settings=_greeting(place)
-    )
-    try:
-        await verified(connection)
-    except BaseException:
-        connection.terminate()
-        raise
-    return connection
-
-
-def _greeting(place: Place) -> dict[str, str]:
-    return {"application_name": f"npsbridge {__version__}", "search_path": place.schema}
-
-
-async def _prepare(place: Place, *, only_existing: bool) -> None:
-    connection = await open_connection(place, within=UPGRADE_SECONDS)
+async def _prepare(hosts: Hosts, place: Place, *, only_existing: bool) -> None:
+    connection = await hosts.connect(within=UPGRADE_SECONDS)
     try:
         if await connection.fetchval("SELECT current_schema()") is None:
             async with one_at_a_time(connection):
@@ -183,26 +183,6 @@ async def _prepare(place: Place, *, only_existing: bool) -> None:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-async def verified(connection: asyncpg.Connection) -> None:
-    """Have commits wait for the disk, and refuse a database that will not.
-
-    Raises:
-        StoreUnusable: a commit would return before it is durable.
-    """
-    commits, syncs = await connection.fetchrow(_SETTINGS)
-    if commits is not None and commits not in _DURABLE:
-        await connection.execute("SET synchronous_commit = on")
-        commits, syncs = await connection.fetchrow(_SETTINGS)
-    if (commits is not None and commits not in _DURABLE) or syncs == "off":
-        raise StoreUnusable(
-            f"the database keeps synchronous_commit at {commits} and fsync at {syncs}, so what it says is kept may be "
-            "lost; both must be on"
-        )
-    # To compile a statement takes longer than any of ours runs. Not every engine has the setting.
-    with suppress(asyncpg.PostgresError):
-        await connection.execute("SET jit = off")
 
 
 async def _leave_as_it_is(connection: asyncpg.Connection) -> None:

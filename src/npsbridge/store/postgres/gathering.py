@@ -73,11 +73,15 @@ class Gathering:
         return group
 
     async def _write_group(self, group: Sequence[_Waiting]) -> None:
-        """Together; when that fails for one of them, each on its own, so that only the culprit fails."""
+        """Together; when that fails for one of them, each on its own, so that only the culprit fails.
+
+        While the database is away nobody behind them waits to find out as well.
+        """
         try:
             await self._write([arrival for arrivals, _ in group for arrival in arrivals])
         except StoreUnavailable as error:
-            _refuse(group, error)
+            behind, self._waiting = self._waiting, []
+            _refuse([*group, *behind], error)
         except Exception as error:  # noqa: BLE001 - whatever a write raises belongs to its caller
             if len(group) == 1:
                 _refuse(group, error)

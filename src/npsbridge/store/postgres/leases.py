@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from npsbridge.core.leases import Fleet, Holding, Replica
-from npsbridge.store.postgres.connections import Connections
+from npsbridge.store.postgres.connections import SOON_SECONDS, Connections
 from npsbridge.store.postgres.texts import stored, told
 
 _NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -96,7 +96,7 @@ class PostgresLeases:
             await connection.execute(FORGET_OLD, length * _KEPT_FOR)
             return await _fleet(connection, length)
 
-        return await self._connections.together(act)
+        return await self._connections.together(act, within=SOON_SECONDS)
 
     async def take(self, names: Collection[str], *, holder: str, seconds: float) -> dict[str, int]:
         """Take what nobody holds."""
@@ -106,11 +106,11 @@ class PostgresLeases:
             await connection.execute(REGISTER, wanted)
             return dict(await connection.fetch(TAKE, wanted, holder, _ms(seconds)))
 
-        return await self._connections.together(act)
+        return await self._connections.together(act, within=SOON_SECONDS)
 
     async def give_back(self, held: Mapping[str, int]) -> None:
         """Let others take at once what is still held."""
-        await self._connections.rows(GIVE_BACK, list(held), list(held.values()))
+        await self._connections.rows(GIVE_BACK, list(held), list(held.values()), within=SOON_SECONDS)
 
     async def leave(self, replica: str) -> None:
         """Be no replica any more."""
@@ -123,7 +123,7 @@ class PostgresLeases:
     async def book(self, connection: str, *, limit: float, seconds: float) -> float:
         """Book one request to an account."""
         most, length = max(1, int(limit)), _ms(seconds * max(1.0, 1 / limit))
-        ((wait,),) = await self._connections.rows(BOOK, connection, most, length)
+        ((wait,),) = await self._connections.rows(BOOK, connection, most, length, within=SOON_SECONDS)
         return max(0, int(wait)) / 1000
 
     async def booked(self) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 A NOTIFY makes commits queue for one lock of the whole database, so a replica tells of all it has written at most ten
 times a second, after it is on disk; a verb of the command line, which writes seldom, tells before it returns. A telling
-that is lost costs one look of the loops, which look now and then anyway. An engine without LISTEN is taken to have
-changed whenever it is asked.
+that is lost costs one look of the loops, which look now and then anyway. An engine without LISTEN is told of nothing,
+and is taken to have changed as often as loops are to look.
 """
 
 import asyncio
@@ -14,12 +14,20 @@ import asyncpg
 from loguru import logger
 
 from npsbridge.errors import StoreError
-from npsbridge.store.postgres.connections import CLOSE_SECONDS, Connections, open_connection
+from npsbridge.store.postgres.connections import CLOSE_SECONDS, Connections
 
 CHANNEL: Final = "npsbridge"
 TELL_AFTER: Final = 0.1
 """Seconds in which what is written is told of as one."""
+LOOK_EVERY: Final = 1.0
+"""Seconds, where nobody can tell."""
 _TELL: Final = "SELECT pg_notify($1, $2)"
+_NO_SUCH_THING: Final = (
+    asyncpg.FeatureNotSupportedError,
+    asyncpg.PostgresSyntaxError,
+    asyncpg.UndefinedFunctionError,
+)
+"""How engines say that they have no LISTEN or no NOTIFY."""
 
 
 class News:
@@ -34,17 +42,24 @@ class News:
         self._ear: asyncpg.Connection | None = None
         self._has_news = False
         self._is_deaf = False
+        self._looked_at = float("-inf")
 
     async def open(self) -> None:
         """Begin to hear, where the engine can do so at all."""
         try:
             await self._listen()
-        except asyncpg.FeatureNotSupportedError:
-            self._is_deaf = True
-            logger.debug("The database has no LISTEN; it is looked at every second instead")
+        except _NO_SUCH_THING:
+            self._be_deaf()
+
+    def _be_deaf(self) -> None:
+        if not self._is_deaf:
+            logger.debug("The database has no LISTEN or no NOTIFY; it is looked at every second instead")
+        self._is_deaf = True
 
     async def wrote(self) -> None:
         """Something is on disk that others may want to know of."""
+        if self._is_deaf:
+            return
         if self._tells_at_once:
             await self._tell()
         elif self._telling is None:
@@ -53,7 +68,7 @@ class News:
     async def has_come(self) -> bool:
         """Whether another process has written since the last call; also when that cannot be known."""
         if self._is_deaf:
-            return True
+            return self._is_time_to_look()
         if self._ear is None or self._ear.is_closed():
             await self._listen()
             return True
@@ -62,6 +77,13 @@ class News:
             await self._ear.fetchval("SELECT 1")
         heard, self._has_news = self._has_news, False
         return heard
+
+    def _is_time_to_look(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at < LOOK_EVERY:
+            return False
+        self._looked_at = now
+        return True
 
     async def close(self) -> None:
         """Tell what is still to be told, and hear no more."""
@@ -75,7 +97,7 @@ class News:
 
     async def _listen(self) -> None:
         with self._connections.in_our_words():
-            ear = await open_connection(self._connections.place)
+            ear = await self._connections.hosts.connect()
             try:
                 await ear.add_listener(self._channel, self._hear)
             except BaseException:
@@ -96,4 +118,7 @@ class News:
             await self._tell()
 
     async def _tell(self) -> None:
-        await self._connections.rows(_TELL, self._channel, self._name)
+        try:
+            await self._connections.rows(_TELL, self._channel, self._name)
+        except _NO_SUCH_THING:
+            self._be_deaf()

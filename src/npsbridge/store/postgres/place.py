@@ -1,8 +1,9 @@
 """What a `postgresql://` URL says: how to connect, which schema is ours, and how to name it without its password."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 SCHEMA: Final = "npsbridge"
 """Where our tables are unless the URL says `?search_path=` something else."""
@@ -12,23 +13,50 @@ SCHEMA: Final = "npsbridge"
 class Place:
     """Where the tables are."""
 
-    url: str
-    """For asyncpg, without the schema."""
+    urls: tuple[str, ...]
+    """For asyncpg, without the schema: one for each host of which the URL says that the database may be there."""
     schema: str
     shown: str
-    """Host, database and schema, for messages."""
+    """Hosts, database and schema, for messages."""
 
 
 def place_of(url: str) -> Place:
-    """Take a URL apart; what asyncpg makes of its other parts is asyncpg's business."""
+    """Take a URL apart; what asyncpg makes of its other parts is asyncpg's business.
+
+    Several hosts are named as libpq takes them: `postgresql://user@one:5432,two:5432/database`, or by `?host=` and
+    `?port=` (PostgreSQL's documentation, "Connection URIs").
+    """
     parts = urlsplit(url)
-    asked = parse_qsl(parts.query, keep_blank_values=True)
-    schema = next((value for name, value in asked if name == "search_path"), SCHEMA)
-    query = urlencode([(name, value) for name, value in asked if name != "search_path"])
-    host = next((value for name, value in asked if name == "host"), parts.hostname or "localhost")
-    port = f":{parts.port}" if parts.port else ""
+    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+    schema = asked.pop("search_path", SCHEMA)
+    user, at, named = parts.netloc.rpartition("@")
+    hosts = _hosts(named, asked)
+    urls = [parts._replace(query=urlencode(asked))]
+    if len(hosts) > 1:
+        urls = [parts._replace(netloc=user + at, query=urlencode(asked | one)) for one in hosts]
+    shown = ",".join(map(_shown, hosts))
     return Place(
-        url=urlunsplit(parts._replace(query=query)),
+        urls=tuple(map(urlunsplit, urls)),
         schema=schema,
-        shown=f"{host}{port}{parts.path} (schema {schema})",
+        shown=f"{shown}{parts.path} (schema {schema})",
     )
+
+
+def _hosts(named: str, asked: Mapping[str, str]) -> list[dict[str, str]]:
+    """Host, and port where one is said, of each host, as a query says them."""
+    if named:
+        return [_host(unquote(one)) for one in named.split(",")]
+    hosts, ports = asked.get("host", "localhost").split(","), asked.get("port", "").split(",")
+    if len(ports) < len(hosts):
+        ports = ports[:1] * len(hosts)
+    return [{"host": host} | ({"port": port} if port else {}) for host, port in zip(hosts, ports, strict=False)]
+
+
+def _host(named: str) -> dict[str, str]:
+    """Of `host`, `host:port`, `[::1]` or `[::1]:port`."""
+    host, colon, port = named.rpartition(":")
+    return {"host": host, "port": port} if colon and port.isdecimal() else {"host": named}
+
+
+def _shown(host: Mapping[str, str]) -> str:
+    return ":".join(host.values())

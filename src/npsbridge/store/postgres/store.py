@@ -37,10 +37,11 @@ from npsbridge.store import rows
 from npsbridge.store.postgres import calls, erasure, steering, writes
 from npsbridge.store.postgres import people as people_rows
 from npsbridge.store.postgres import statements as sql
-from npsbridge.store.postgres.connections import Act, Connections, Result, open_connections
+from npsbridge.store.postgres.connections import SOON_SECONDS, Act, Connections, Result, open_connections
 from npsbridge.store.postgres.gathering import Gathering
 from npsbridge.store.postgres.leases import PostgresLeases
 from npsbridge.store.postgres.news import News
+from npsbridge.store.postgres.order import insist_on_order
 from npsbridge.store.postgres.place import place_of
 from npsbridge.store.postgres.texts import column, stored, told
 from npsbridge.store.postgres.views import PostgresViews
@@ -78,7 +79,8 @@ class PostgresStore:
             await self._write(lambda connection: writes.append(connection, arrivals, checkpoint))
 
     async def _append_together(self, arrivals: Sequence[Arrival]) -> None:
-        await self._connections.rows(sql.APPEND, *writes.arrival_columns(arrivals), writes.shard())
+        columns = writes.arrival_columns(arrivals)
+        await self._connections.rows(sql.APPEND, *columns, writes.shard(), within=SOON_SECONDS)
         await self._news.wrote()
 
     async def checkpoint(self, connection: str) -> bytes | None:
@@ -427,11 +429,14 @@ async def open_postgres(url: str, *, clock: Clock, is_daemon: bool) -> AsyncIter
 
     Raises:
         StoreUnavailable: the database cannot be reached.
-        StoreUnusable: it does not keep what it is told, or is of a newer release.
+        StoreUnusable: it does not keep what it is told, numbers out of order, or is of a newer release.
         StorePermission: it refuses us.
     """
     async with AsyncExitStack() as stack:
         connections = await stack.enter_async_context(open_connections(place_of(url)))
+        if is_daemon:
+            with connections.in_our_words():
+                await insist_on_order(connections)
         news = News(connections, name=secrets.token_hex(8), tells_at_once=not is_daemon)
         stack.push_async_callback(news.close)
         await news.open()

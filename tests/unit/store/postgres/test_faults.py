@@ -22,6 +22,8 @@ def raised(sqlstate: str) -> Exception:
         ("57014", StoreUnavailable, "tried again"),
         ("08006", StoreUnavailable, "tried again"),
         ("40001", StoreUnavailable, "tried again"),
+        ("40003", StoreUnavailable, "not known whether"),
+        ("XX000", StoreUnavailable, "its log says more"),
         ("28P01", StorePermission, "user and password"),
         ("42501", StorePermission, "all rights on the schema"),
         ("3D000", StoreUnusable, "make the database"),
@@ -37,7 +39,13 @@ def test_what_the_database_says_tells_what_to_do(sqlstate: str, kind: type[Store
 
 
 @pytest.mark.parametrize(
-    "lost", [ConnectionResetError("reset"), TimeoutError(), asyncpg.InterfaceError("connection is closed")]
+    "lost",
+    [
+        ConnectionResetError("reset"),
+        TimeoutError(),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.exceptions.TargetServerAttributeNotMatched("a standby"),
+    ],
 )
 def test_f12_a_database_that_is_gone_is_tried_again(lost: Exception) -> None:
     with pytest.raises(StoreUnavailable, match="tried again until it works") as refusal, in_our_words("db/nps"):

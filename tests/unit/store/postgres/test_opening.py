@@ -10,7 +10,8 @@ from contract.store.examples import arrival
 from npsbridge.clock import Clock
 from npsbridge.errors import StorePermission, StoreUnavailable, StoreUnusable
 from npsbridge.store import open_store
-from npsbridge.store.postgres import connections
+from npsbridge.store.postgres import hosts
+from npsbridge.store.postgres.hosts import Hosts
 from npsbridge.store.postgres.place import place_of
 from npsbridge.store.postgres.upgrades import UPGRADES, upgrade, version_of
 
@@ -26,16 +27,51 @@ async def fresh() -> str:
 
 async def test_i1_a_database_that_commits_before_the_disk_is_told_to_wait() -> None:
     url = databases.postgres_url() + "&synchronous_commit=off"
-    connection = await connections.open_connection(place_of(url))
+    connection = await Hosts(place_of(url)).connect()
     assert await connection.fetchval("SHOW synchronous_commit") == "on"
     await connection.close()
 
 
 async def test_i1_a_database_that_never_waits_for_the_disk_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_SETTINGS", "SELECT 'on', 'off'")
+    monkeypatch.setattr(hosts, "_SETTINGS", "SELECT 'on', 'off'")
     with pytest.raises(StoreUnusable, match="fsync at off"):
         async with open_store(databases.postgres_url(), clock=Clock()):
             pytest.fail("it must not open")
+
+
+async def test_i5_a_database_that_hands_out_numbers_in_blocks_is_refused_before_calls_can_overtake() -> None:
+    url = await fresh()
+    async with open_store(url, clock=Clock()):
+        pass
+    connection = await asyncpg.connect(url)
+    # As YugabyteDB does unless it is told otherwise.
+    await connection.execute("ALTER SEQUENCE outbox_id_seq CACHE 100")
+    with pytest.raises(StoreUnusable, match="outbox_id_seq CACHE 1") as refusal:
+        async with open_store(url, clock=Clock()):
+            pytest.fail("it must not open")
+    assert refusal.value.exit_code == 65
+    await connection.execute("ALTER SEQUENCE outbox_id_seq CACHE 1")
+    async with open_store(url, clock=Clock()) as store:
+        await store.append([arrival()])
+    await connection.close()
+
+
+async def test_i1_aurora_which_has_no_disk_of_its_own_to_sync_is_taken_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_sync = hosts._SETTINGS.replace("current_setting('fsync', true)", "'off'")
+    monkeypatch.setattr(hosts, "_SETTINGS", without_sync)
+    url = await fresh()
+    connection = await asyncpg.connect(url)
+    with pytest.raises(StoreUnusable, match="fsync at off"):
+        async with open_store(url, clock=Clock()):
+            pytest.fail("it must not open")
+    await connection.execute("CREATE SCHEMA opening")
+    await connection.execute("CREATE FUNCTION aurora_version() RETURNS TEXT LANGUAGE sql AS $$SELECT '16.1'$$")
+    async with open_store(url, clock=Clock()) as store:
+        await store.append([arrival()])
+    await connection.execute("DROP SCHEMA opening CASCADE")
+    await connection.close()
 
 
 async def test_a_store_of_a_newer_release_is_refused_and_left_as_it_is() -> None:
