@@ -10,10 +10,13 @@ import atexit
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -77,11 +80,57 @@ class Server:
         if self.process is None:
             return
         if at_once:
-            os.kill(self.postmaster, 3)  # SIGQUIT: no last words, recovery at the next start
+            self.kill()
         if self.process.stdin is not None:
             self.process.stdin.close()
         self.process.wait(STOP_SECONDS)
         self.process = None
+
+    def kill(self) -> None:
+        """End all of its processes without last words; the next start recovers from its log."""
+        for number in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It stands still for the length of a block: connections stay, and nothing is answered."""
+        stopped = self.processes()
+        for number in stopped:
+            os.kill(number, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for number in stopped:
+                os.kill(number, signal.SIGCONT)
+
+    def processes(self) -> list[int]:
+        """Its first process, and those that this one has started."""
+        first = self.postmaster
+        children = Path(f"/proc/{first}/task/{first}/children").read_text()
+        return [first, *map(int, children.split())]
+
+    def promote(self) -> None:
+        """Have a standby take writes."""
+        self._run("pg_ctl", "promote", "-D", str(self.data), "--wait")
+
+    def standby(self) -> "Server":
+        """A server that follows this one; the caller starts and removes it."""
+        follower = Server(self.programs, _new_folder())
+        follower._run(
+            "pg_basebackup", "-h", str(self.folder), "-U", "postgres", "-D", str(follower.data), "-R", "-c", "fast"
+        )
+        return follower
+
+    def _run(self, program: str, *options: str) -> None:
+        subprocess.run(  # noqa: S603 - programs of our own
+            [self.programs / program, *options],
+            check=True,
+            capture_output=True,
+            user=_user(),
+            cwd=self.folder,
+            timeout=START_SECONDS,
+        )
 
     @property
     def data(self) -> Path:
@@ -102,7 +151,7 @@ class Server:
             if self.process is not None and self.process.poll() is not None:
                 break
             pid_file = self.data / "postmaster.pid"
-            if pid_file.exists() and pid_file.read_text().rstrip().endswith("ready"):
+            if pid_file.exists() and pid_file.read_text().rstrip().endswith(("ready", "standby")):
                 return
             time.sleep(0.02)
         raise AssertionError((self.folder / "log").read_text())
@@ -110,22 +159,18 @@ class Server:
 
 def new_server() -> Server:
     """A server of its own, in a fresh folder; the caller starts and stops it."""
-    programs = _programs()
+    server = Server(_programs(), _new_folder())
+    server._run("initdb", "-D", str(server.data), "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync")
+    return server
+
+
+def _new_folder() -> Path:
     has_room = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
     folder = Path(tempfile.mkdtemp(prefix="npsbridge-pg-", dir=MEMORY if has_room else None))
     if (user := _user()) is not None:
         entry = pwd.getpwnam(user)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
-    server = Server(programs, folder)
-    subprocess.run(  # noqa: S603 - programs of our own
-        [programs / "initdb", "-D", server.data, "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync"],
-        check=True,
-        capture_output=True,
-        user=user,
-        cwd=folder,
-        timeout=START_SECONDS,
-    )
-    return server
+    return folder
 
 
 @cache

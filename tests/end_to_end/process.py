@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,8 @@ import aiohttp
 
 PATIENCE = 30.0
 """Seconds for anything a process is waited for."""
+DAEMON = ("-m", "npsbridge")
+"""How Python is told to be the command."""
 
 
 @dataclass(kw_only=True)
@@ -85,17 +87,20 @@ class Daemon:
 
 
 @asynccontextmanager
-async def daemon_process(folder: Path, environment: Mapping[str, str], *options: str) -> AsyncIterator[Daemon]:
+async def daemon_process(
+    folder: Path, environment: Mapping[str, str], *options: str, program: Sequence[str] = DAEMON
+) -> AsyncIterator[Daemon]:
     """`python -m npsbridge run`, with warnings as errors; killed at the end of the block if it still lives.
 
     Args:
         folder: its working directory.
         environment: its settings, without their prefix.
         options: further arguments.
+        program: what Python runs instead of the command.
     """
     settings = {f"NPSBRIDGE_{name}": value for name, value in environment.items()}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-m", "npsbridge", "run", *options),
+        *(sys.executable, "-W", "error", *program, "run", *options),
         env={"PATH": os.environ.get("PATH", ""), "HOME": str(folder)} | settings,
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,

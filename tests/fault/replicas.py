@@ -13,8 +13,8 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,18 +24,28 @@ import aiohttp
 
 import databases
 from end_to_end.harness import until
-from end_to_end.process import Daemon, daemon_process
+from end_to_end.process import DAEMON, Daemon, daemon_process
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
 from npsbridge.core.records import Ledger
 from npsbridge.core.storage import Store
+from npsbridge.engine.fleet import LEASE_SECONDS
 from npsbridge.sandbox import DelightedServer, SegmentServer
 from npsbridge.store import open_store
 
 WRITE_KEY = "key-of-the-web-shop"
 EVENT = "Purchased Product"
+TAKEOVER_SECONDS = 30.0
+"""Within which the work of a replica that died is another's."""
+SKEWED = Path(__file__).with_name("skewed.py")
 PATIENCE = 60.0
-"""Seconds for all that was accepted to come to its end once nobody sends any more."""
+"""Seconds for one call to be taken, by whichever replica, and for the work of a killed one to be taken over."""
+STANDSTILL = 150.0
+"""Seconds in which something that was accepted must come to its end, once nobody sends any more: a survey of which
+nobody knows is asked after for a minute and a half."""
+
+Trouble = Coroutine[Any, Any, None]
+"""What happens while callers send; when it is over, they end."""
 
 
 @dataclass(kw_only=True)
@@ -45,7 +55,7 @@ class Seen:
     accepted: set[str] = field(default_factory=set)
     """Emails of whose purchases were answered 200."""
     seconds: list[float] = field(default_factory=list)
-    """How long each answered request took."""
+    """From the first try of a call until it was answered 200, by whichever replica."""
     refused: Counter[str] = field(default_factory=Counter)
     takeovers: list[float] = field(default_factory=list)
     """Seconds from a kill until others did what the killed one had done."""
@@ -69,17 +79,32 @@ class Fleet:
 
     async def start(self, count: int) -> None:
         for _ in range(count):
-            self.replicas.append(await self._one())
+            await self.add()
 
-    async def _one(self) -> Daemon:
-        daemon = await self._stack.enter_async_context(daemon_process(self._folder, self._environment))
-        return await daemon.ready()
+    async def add(self, *, skew: float = 0.0) -> Daemon:
+        """One more, whose clock is so many seconds ahead."""
+        self.replicas.append(await self._one(skew=skew))
+        return self.replicas[-1]
 
-    async def replace(self, place: int, *, number: signal.Signals) -> None:
-        """End one by a signal, and start another in its place."""
+    async def _one(self, *, skew: float = 0.0) -> Daemon:
+        program = (str(SKEWED), str(skew)) if skew else DAEMON
+        daemon = daemon_process(self._folder, self._environment, program=program)
+        return await (await self._stack.enter_async_context(daemon)).ready()
+
+    async def end(self, place: int, number: signal.Signals) -> None:
+        """End one by a signal."""
         self.replicas[place].send(number)
         await self.replicas[place].ended()
+
+    async def refill(self, place: int) -> None:
+        """Start another in the place of one that has ended."""
         self.replicas[place] = await self._one()
+
+    async def roll_over(self) -> None:
+        """Stop each in peace and start another in its place, one after the other."""
+        for place in range(len(self.replicas)):
+            await self.end(place, signal.SIGTERM)
+            await self.refill(place)
 
     async def sleep(self, place: int, seconds: float) -> None:
         """Have one stand still, and go on."""
@@ -94,7 +119,9 @@ class Fleet:
         return [str(line["listen"]) for line in ready if line]
 
 
-async def call(fleet: Fleet, seen: Seen, chance: random.Random, ends_at: float, name: str, *, pause: float) -> None:
+async def call(
+    fleet: Fleet, seen: Seen, chance: random.Random, is_over: asyncio.Event, name: str, *, pause: float
+) -> None:
     """One caller: identifies somebody and has them buy something, at whichever replica answers, until it is 200.
 
     After a pause in seconds it is somebody else's turn.
@@ -102,7 +129,7 @@ async def call(fleet: Fleet, seen: Seen, chance: random.Random, ends_at: float, 
     timeout = aiohttp.ClientTimeout(total=5)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         number = 0
-        while time.monotonic() < ends_at:
+        while not is_over.is_set():
             number += 1
             user, email = f"{name}-{number}", f"{name}-{number}@example.com"
             calls = [
@@ -110,7 +137,9 @@ async def call(fleet: Fleet, seen: Seen, chance: random.Random, ends_at: float, 
                 {"type": "track", "messageId": f"t-{user}", "userId": user, "event": EVENT, "properties": {}},
             ]
             body = json.dumps({"writeKey": WRITE_KEY, "batch": calls}).encode()
+            begun = time.monotonic()
             await until(partial(_is_taken, session, fleet, seen, chance, body), within=PATIENCE, look_every=0.05)
+            seen.seconds.append(time.monotonic() - begun)
             seen.accepted.add(email)
             await asyncio.sleep(pause)
 
@@ -121,7 +150,6 @@ async def _is_taken(
     addresses = fleet.addresses()
     if not addresses:
         return False
-    begun = time.monotonic()
     try:
         async with session.post(f"http://{chance.choice(addresses)}/v1/batch", data=body) as answer:
             await answer.read()
@@ -131,46 +159,58 @@ async def _is_taken(
     if answer.status != 200:
         seen.refused[str(answer.status)] += 1
         return False
-    seen.seconds.append(time.monotonic() - begun)
     return True
 
 
-async def all_done_by(store: Store, names: Sequence[str]) -> bool:
-    """Whether somebody who lives does each of these pieces of work."""
-    seen = await store.leases.fleet(seconds=15)
-    living = {one.id for one in seen.replicas}
-    done = {one.name for one in seen.holdings if one.holder in living}
-    return set(names) <= done
+async def all_done_since(store: Store, names: Sequence[str], moment: int) -> bool:
+    """Whether each of these pieces of work is done by somebody who was heard of after a moment of the store's clock."""
+    seen = await store.leases.fleet(seconds=LEASE_SECONDS)
+    living = {one.id for one in seen.replicas if one.heard_at > moment}
+    return set(names) <= {one.name for one in seen.holdings if one.holder in living}
 
 
-async def trouble(fleet: Fleet, seen: Seen, store: Store, chance: random.Random, ends_at: float, *, ways: str) -> None:
-    """Kill (k), put to sleep (s) and stop in peace (t), in turn, until the time is over."""
-    turn = 0
+async def trouble(fleet: Fleet, seen: Seen, store: Store, chance: random.Random, seconds: float, *, ways: str) -> None:
+    """Kill one (k), put one to sleep (s) and roll all over (t), in turn, for so long."""
+    turn, ends_at = 0, time.monotonic() + seconds
     while time.monotonic() < ends_at:
         place, way = chance.randrange(len(fleet.replicas)), ways[turn % len(ways)]
         turn += 1
-        works = [one.name for one in (await store.leases.fleet(seconds=15)).holdings]
-        begun = time.monotonic()
         match way:
             case "k":
-                await fleet.replace(place, number=signal.SIGKILL)
-                await until(partial(all_done_by, store, works), within=PATIENCE, look_every=0.25)
-                seen.takeovers.append(time.monotonic() - begun)
+                await kill(fleet, seen, store, place)
             case "s":
                 await fleet.sleep(place, 20)
             case _:
-                await fleet.replace(place, number=signal.SIGTERM)
+                await fleet.roll_over()
         await asyncio.sleep(chance.uniform(0.5, 2))
 
 
+async def kill(fleet: Fleet, seen: Seen, store: Store, place: int) -> None:
+    """Kill one and start another; measures how long it takes until all that it did is done by a replica that lives."""
+    works = [one.name for one in (await store.leases.fleet(seconds=LEASE_SECONDS)).holdings]
+    begun = time.monotonic()
+    await fleet.end(place, signal.SIGKILL)
+    died_at = (await store.leases.fleet(seconds=LEASE_SECONDS)).now
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fleet.refill(place))
+        await until(partial(all_done_since, store, works, died_at), within=PATIENCE, look_every=0.25)
+        seen.takeovers.append(time.monotonic() - begun)
+
+
 async def rest(store: Store) -> Ledger:
-    """The ledger once nothing waits any more."""
+    """The ledger once nothing waits any more.
 
-    async def is_at_rest() -> bool:
-        return (await store.ledger()).waiting == 0
-
-    await until(is_at_rest, within=PATIENCE, look_every=0.25)
-    return await store.ledger()
+    Raises:
+        AssertionError: something waits, and nothing has come to its end for long; says what.
+    """
+    waiting, since = -1, time.monotonic()
+    while (ledger := await store.ledger()).waiting:
+        if ledger.waiting != waiting:
+            waiting, since = ledger.waiting, time.monotonic()
+        if time.monotonic() - since > STANDSTILL:
+            raise AssertionError(f"{waiting} wait and nothing moves: {ledger}, {await store.depths()}")
+        await asyncio.sleep(0.25)
+    return ledger
 
 
 @dataclass(kw_only=True)
@@ -211,19 +251,37 @@ class Verdict:
         }
 
 
-async def run(
-    seconds: float,
-    *,
-    replicas: int = 3,
-    callers: int = 4,
-    ways: str = "kst",
-    seed: int = 1,
-    pause: float = 0.0,
-    url: str | None = None,
-) -> Verdict:
-    """Load and trouble for so long; then what held."""
-    chance, seen = random.Random(seed), Seen()  # noqa: S311 - the same troubles every time
-    url = url or databases.postgres_url()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Replicas at work between look-alikes, and the store beside them."""
+
+    fleet: Fleet
+    delighted: DelightedServer
+    store: Store
+
+    async def under_load(self, seen: Seen, trouble: Trouble, *, callers: int, pause: float) -> None:
+        """Callers, for as long as the trouble lasts."""
+        is_over = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for number in range(callers):
+                dice = random.Random(number)  # noqa: S311
+                group.create_task(call(self.fleet, seen, dice, is_over, f"c{number}-{len(seen.accepted)}", pause=pause))
+            await trouble
+            is_over.set()
+
+    async def verdict(self, seen: Seen) -> Verdict:
+        """Wait until all has come to its end, and say what held."""
+        seen.behind = -time.monotonic()
+        ledger = await rest(self.store)
+        seen.behind += time.monotonic()
+        held = len(await self.store.deliveries(state=State.HELD, limit=1_000))
+        surveys = Counter(str(self.delighted.people[one.person_id].email) for one in self.delighted.survey_requests)
+        return Verdict(seen=seen, ledger=ledger, surveys=surveys, held=held)
+
+
+@asynccontextmanager
+async def scene(url: str, *, replicas: int) -> AsyncIterator[Scene]:
+    """Replicas on a store, for the length of a block."""
     async with AsyncExitStack() as stack:
         delighted = await stack.enter_async_context(DelightedServer())
         segment = await stack.enter_async_context(SegmentServer())
@@ -246,19 +304,28 @@ async def run(
         fleet = Fleet(folder, environment, stack)
         await fleet.start(replicas)
         store = await stack.enter_async_context(open_store(url, clock=Clock(), exclusive=False))
-        ends_at = time.monotonic() + seconds
-        async with asyncio.TaskGroup() as group:
-            for number in range(callers):
-                dice = random.Random(number)  # noqa: S311
-                group.create_task(call(fleet, seen, dice, ends_at, f"c{number}", pause=pause))
-            if ways:
-                group.create_task(trouble(fleet, seen, store, chance, ends_at, ways=ways))
-        seen.behind = -time.monotonic()
-        ledger = await rest(store)
-        seen.behind += time.monotonic()
-        held = len(await store.deliveries(state=State.HELD, limit=1_000))
-        surveys = Counter(str(delighted.people[one.person_id].email) for one in delighted.survey_requests)
-        return Verdict(seen=seen, ledger=ledger, surveys=surveys, held=held)
+        yield Scene(fleet=fleet, delighted=delighted, store=store)
+
+
+async def run(
+    seconds: float,
+    *,
+    replicas: int = 3,
+    callers: int = 4,
+    ways: str = "kst",
+    seed: int = 1,
+    pause: float = 0.0,
+    url: str | None = None,
+) -> Verdict:
+    """Load and trouble for so long; then what held."""
+    seen = Seen()
+    async with scene(url or databases.postgres_url(), replicas=replicas) as there:
+        chance = random.Random(seed)  # noqa: S311 - the same troubles every time
+        happens = (
+            trouble(there.fleet, seen, there.store, chance, seconds, ways=ways) if ways else asyncio.sleep(seconds)
+        )
+        await there.under_load(seen, happens, callers=callers, pause=pause)
+        return await there.verdict(seen)
 
 
 async def compare(seconds: float, *, callers: int) -> None:
@@ -281,14 +348,25 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--replicas", type=int, default=3)
     parser.add_argument("--callers", type=int, default=4)
-    parser.add_argument("--ways", default="kst", help="k: SIGKILL, s: SIGSTOP past the leases, t: SIGTERM, in turn")
+    parser.add_argument("--pause", type=float, default=0.02, help="seconds between two purchases of a caller")
+    parser.add_argument(
+        "--ways", default="kst", help="k: SIGKILL, s: SIGSTOP past the leases, t: SIGTERM to each, in turn"
+    )
     parser.add_argument("--compare", action="store_true", help="without trouble: a file, a database, three replicas")
     wish = parser.parse_args()
     if wish.compare:
         asyncio.run(compare(wish.minutes * 60, callers=wish.callers))
         return
     with suppress(KeyboardInterrupt):
-        verdict = asyncio.run(run(wish.minutes * 60, replicas=wish.replicas, callers=wish.callers, ways=wish.ways))
+        verdict = asyncio.run(
+            run(
+                wish.minutes * 60,
+                replicas=wish.replicas,
+                callers=wish.callers,
+                ways=wish.ways,
+                pause=wish.pause,
+            )
+        )
         print(json.dumps(verdict.table(), indent=2))  # noqa: T201 - a script prints
         verdict.insist()
 
