@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from npsbridge.core.calls import CallType
 from npsbridge.core.envelope import EVENT_LIMIT, decode_envelope
 from npsbridge.core.people import Person
 
@@ -86,8 +87,9 @@ class _Calls(msgspec.Struct, rename="camel"):
     context: _Context | None = None
 
 
-_SEEN: Final = ("page", "screen")
-"""Kinds of calls besides `track` that no platform does anything with."""
+GLANCED_AT: Final = frozenset({CallType.TRACK, CallType.PAGE, CallType.SCREEN})
+_SEEN: Final = (CallType.PAGE.value, CallType.SCREEN.value)
+"""What no platform does anything with, whatever it says."""
 _CALLS: Final = msgspec.json.Decoder(_Calls)
 
 

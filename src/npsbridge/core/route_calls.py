@@ -16,7 +16,7 @@ from npsbridge.core import reading
 from npsbridge.core.callreading import read_calls
 from npsbridge.core.calls import BadCall, Call, CallType
 from npsbridge.core.envelope import INGEST
-from npsbridge.core.familiar import Familiar, Glance, Met, Pair, ids_differ
+from npsbridge.core.familiar import GLANCED_AT, Familiar, Glance, Met, Pair, ids_differ
 from npsbridge.core.forward import IDENTIFY, SURVEY, forward_id, switched_off, too_old
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import PlannedDelivery, Record
@@ -322,8 +322,8 @@ class _Pile:
 
 
 def _met(call: Call, person: Person, before: Person | None) -> Met:
-    """What an alias or a group says is more than a pair of ids."""
-    pair = None if call.type in {CallType.ALIAS, CallType.GROUP} else Pair(call.user_id, call.anonymous_id)
+    """Only what is done with at a glance makes familiar: many are described once and never heard of again."""
+    pair = Pair(call.user_id, call.anonymous_id) if call.type in GLANCED_AT else None
     return Met(person=person.key, pair=pair, message_id=call.message_id, is_news=ids_differ(person, before))
 
 

@@ -6,6 +6,7 @@ One request is one journal entry; what its calls say is nobody's business here.
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -33,19 +34,21 @@ _HEADERS_ASKED_FOR: Final = re.compile(r"[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+){0
 _PREFLIGHT_SECONDS: Final = "86400"
 _METHODS: Final = "POST, OPTIONS"
 
+Take = Callable[[Ingest, web.Request], Awaitable[web.Response]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def tracking_routes(ingest: Ingest) -> list[web.RouteDef]:
     """The routes of the tracking API; every one of them answers 404 while no write key is configured."""
-    calls = "|".join((*_TYPE_IN_PATH, *_BATCHES))
-    return [
-        web.route("*", _PLACE + "{name:(?:" + calls + ")}{end:/?}", _door(ingest, _take)),
-        web.route("*", _PLACE + "{name:m}{end:/?}", _door(ingest, _discard)),
-    ]
+    doors = {name: _door(ingest, partial(_take, kind)) for name, kind in _TYPE_IN_PATH.items()}
+    doors |= dict.fromkeys(_BATCHES, _door(ingest, partial(_take, None)))
+    doors["m"] = _door(ingest, _discard)
+    # Nearly all calls come to the plain paths, which are found without trying a pattern.
+    plain = [web.route("*", f"/v1/{name}", door) for name, door in doors.items()]
+    return plain + [web.route("*", f"{_PLACE}{{name:{name}}}{{end:/?}}", door) for name, door in doors.items()]
 
 
-def _door(ingest: Ingest, take: Callable[[Ingest, web.Request], Awaitable[web.Response]]) -> Handler:
+def _door(ingest: Ingest, take: Take) -> Handler:
     async def opened(request: web.Request) -> web.StreamResponse:
         answer = await answered(ingest, CallSource.SDK, _answer(ingest, take, request))
         answer.headers["Access-Control-Allow-Origin"] = "*"
@@ -55,9 +58,7 @@ def _door(ingest: Ingest, take: Callable[[Ingest, web.Request], Awaitable[web.Re
     return opened
 
 
-async def _answer(
-    ingest: Ingest, take: Callable[[Ingest, web.Request], Awaitable[web.Response]], request: web.Request
-) -> web.Response:
+async def _answer(ingest: Ingest, take: Take, request: web.Request) -> web.Response:
     if not ingest.write_keys:
         return nothing_here()
     match request.method:
@@ -87,15 +88,15 @@ def _preflight(request: web.Request) -> web.Response:
     return web.Response(status=204, headers=headers)
 
 
-async def _take(ingest: Ingest, request: web.Request) -> web.Response:
-    """One request with calls: 401 unless its key is ours, 200 once they are journaled."""
+async def _take(kind: str | None, ingest: Ingest, request: web.Request) -> web.Response:
+    """One request with calls, of a kind that the path says: 401 unless its key is ours, 200 once they are journaled."""
     is_ours = is_usual(request.headers.get("Authorization", ""), ingest.write_keys)
     candidates = () if is_ours else outside_the_body(request.headers, request.query)
     if candidates and not is_known(candidates, ingest.write_keys):
         raise _unknown_key()
     with ingest.load.carried() as carried:
         raw = await body_of(request, BODY_LIMIT, carried, unpacks=True)
-        arrived = unwrap(raw, type_in_path=_TYPE_IN_PATH.get(request.match_info["name"]))
+        arrived = unwrap(raw, type_in_path=kind)
         if not is_ours and not candidates and not is_known(in_the_body(arrived.write_key), ingest.write_keys):
             raise _unknown_key()
         if arrived.is_single:
