@@ -174,6 +174,9 @@ class Store(Protocol):
     async def inflight(self, connection: str) -> list[Delivery]:
         """What had set out and has no outcome, oldest first."""
 
+    async def still_owed(self, numbers: Collection[int]) -> set[int]:
+        """Those of some deliveries that are queued, waiting or inflight; others were dropped, erased or settled."""
+
     async def beside(self, number: int, *, limit: int) -> list[Delivery]:
         """Further requests that may have been taken, for the recipient or the person of one, the last to set out first.
 

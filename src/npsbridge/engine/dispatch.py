@@ -50,6 +50,8 @@ HELD_UP_PAUSE = 1.0
 """Seconds until a delivery is looked at again whose time has come, but which an earlier one of its person holds up."""
 LONGEST_PUT_OFF_MS = 900_000
 """Beyond what any delivery is made to wait, by a backoff or by the wish of its destination."""
+LONG_IN_HAND = 1.0
+"""Seconds from its claim after which a delivery that is about to leave is looked up again: is it still owed?"""
 SHORTEST_PAUSE = 0.5
 """Seconds after trouble, whatever the destination says: `Retry-After: 0` is no invitation to ask without end."""
 
@@ -109,6 +111,8 @@ class Lane:
         self._has_delivered = False
         self._ahead: list[Delivery] = []
         """What was claimed while the batch before it was under way."""
+        self._ahead_claimed_at = self._claimed_at = 0.0
+        """When that was claimed, and what is in hand: on the loop's clock."""
         self._batches_ahead = 0
         self._left_something = False
         """Whether of the last batch anything was not delivered."""
@@ -147,6 +151,7 @@ class Lane:
             await self._doubts.step()
         now = self._seams.clock.now_ms()
         ahead, self._ahead = self._ahead, []
+        self._claimed_at = self._ahead_claimed_at if ahead else self._seams.clock.monotonic()
         batch = ahead or await self._claim(now) or await self._left_behind(now)
         if not batch:
             await self._bell.wait(await self._until_due(now))
@@ -180,6 +185,7 @@ class Lane:
         now = self._seams.clock.now_ms()
         with suppress(StoreError):  # which the next claim will say
             if await self._store.next_due(self._name) is None:
+                self._ahead_claimed_at = self._seams.clock.monotonic()
                 self._ahead = await self._store.claim(self._name, now=now, limit=self._pace.size, after=after)
 
     async def _left_behind(self, now: int) -> list[Delivery]:
@@ -223,9 +229,13 @@ class Lane:
     async def _set_out(self, batch: Sequence[Delivery]) -> Sequence[Delivery]:
         """What may leave: of requests that must not be repeated only those whose intent is on disk now.
 
-        Those that were dropped, or erased with their person, since they were claimed have no intent.
+        Those that were dropped, or erased with their person, since they were claimed have no intent. Others are looked
+        up where they were in hand for long, because of a slow vendor or a limit: that costs a read each time.
         """
-        if self._doubts is None:
+        if self._seams.clock.monotonic() - self._claimed_at >= LONG_IN_HAND:
+            owed = await self._store.still_owed([one.id for one in batch])
+            batch = [one for one in batch if one.id in owed]
+        if self._doubts is None or not batch:
             return batch
         await self._doubts.set_out(batch)
         if not any(map(self._doubts.concerns, batch)):

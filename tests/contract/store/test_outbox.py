@@ -50,6 +50,17 @@ async def test_a_delivery_for_a_time_gone_by_is_ready(store: Store) -> None:
     assert (found.state, found.next_attempt_at) == (State.QUEUED, None)
 
 
+async def test_i20_what_is_owed_no_longer_can_be_told_from_what_still_is(store: Store) -> None:
+    numbers = await owe(store, *(planned(f"m{number}", f"p{number}") for number in range(5)))
+    delivered, dropped, waiting, inflight, queued = numbers
+    await settle(store, [delivered])
+    await store.drop([dropped], because="by hand")
+    await settle(store, [waiting], State.WAITING, next_attempt_at=LATER)
+    await store.settle([Settlement(id=inflight, state=State.INFLIGHT, intent=Intent(recipient="a", set_out_at=START))])
+    assert await store.still_owed([*numbers, 10_000]) == {waiting, inflight, queued}
+    assert await store.still_owed([]) == set()
+
+
 # --- claiming ---------------------------------------------------------------------------------------------------
 
 

@@ -165,6 +165,9 @@ class MemoryStore:
         assert connection
         return [one for one in self.owed.values() if one.state is State.INFLIGHT]
 
+    async def still_owed(self, numbers: Collection[int]) -> set[int]:
+        return {number for number in numbers if number in self.owed}
+
     async def beside(self, number: int, *, limit: int) -> list[Delivery]:
         return [one for one in self.neighbours if one.id != number][:limit]
 

@@ -1,16 +1,19 @@
-"""Requests for surveys that somebody dropped, or whose person was erased, while a lane had them in hand."""
+"""Deliveries that somebody dropped, or whose person was erased, while a lane had them in hand."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
+import pytest
 
 from npsbridge.core.forward import IDENTIFY, SURVEY
 from npsbridge.core.model import Delivery
+from npsbridge.core.outcome import Outcome
 from npsbridge.core.records import Settlement
 from npsbridge.engine.bell import Bell
-from npsbridge.engine.dispatch import Lane
+from npsbridge.engine.dispatch import LONG_IN_HAND, Lane
 from npsbridge.engine.doubt import Doubts
-from unit.engine.doubles import MemoryStore, a_delivery, seams_of
+from unit.engine.doubles import MemoryStore, ScriptedDestination, a_delivery, seams_of
 from unit.engine.test_doubt import ScriptedForwarder
 
 
@@ -52,3 +55,66 @@ async def test_i20_when_all_were_dropped_nobody_is_asked_for_anything() -> None:
 
 async def test_what_may_be_repeated_needs_no_intent() -> None:
     assert await sent(kind=IDENTIFY) == [[1, 2, 3]]
+
+
+# --- what waits in hand -----------------------------------------------------------------------------------------
+
+
+class SlowVendor(ScriptedForwarder):
+    """Takes its time for each person, in which somebody drops or erases what waits."""
+
+    batch_limit = 1
+
+    def __init__(self, store: MemoryStore, *, seconds: float, drops: int) -> None:
+        super().__init__()
+        self.batch_limit, self.store, self.seconds, self.drops = 1, store, seconds, drops
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        await asyncio.sleep(self.seconds)
+        self.store.owed.pop(self.drops, None)
+        return await super().deliver(batch)
+
+
+async def told(*, seconds: float, people: int = 10, drops: int = 10) -> list[int]:
+    """The numbers of those of whom a vendor is told, who are eight at once; one is dropped after so many seconds."""
+    store = StoreWithDrops()
+    store.owed = {number: msgspec.structs.replace(a_delivery(number), kind=IDENTIFY) for number in range(1, people + 1)}
+    vendor = SlowVendor(store, seconds=seconds, drops=drops)
+    seams = seams_of(store)
+    doubts = Doubts(vendor, seams, on_unknown="hold")
+    await Lane(vendor, seams, bell=Bell(), give_up_after=1e9, doubts=doubts).step()
+    return sorted(number for batch in vendor.batches for number in batch)
+
+
+@pytest.mark.looptime
+async def test_i20_nobody_is_told_of_somebody_who_was_erased_while_they_waited_in_hand() -> None:
+    assert await told(seconds=LONG_IN_HAND) == list(range(1, 10))
+
+
+@pytest.mark.looptime
+async def test_what_leaves_at_once_is_not_looked_up_again() -> None:
+    assert await told(seconds=LONG_IN_HAND / 3) == list(range(1, 11))
+
+
+@pytest.mark.looptime
+async def test_what_was_claimed_ahead_and_dropped_while_the_batch_before_it_was_under_way_does_not_leave() -> None:
+    store = StoreWithDrops()
+    store.owed = {number: a_delivery(number) for number in range(1, 5)}
+    sink = SlowSink(store)
+    lane = Lane(sink, seams_of(store), bell=Bell(), give_up_after=1e9)
+    await lane.step()
+    await lane.step()
+    assert sink.batches == [[1, 2], [3]]
+
+
+class SlowSink(ScriptedDestination):
+    """Takes two at once, and its time; meanwhile somebody drops the fourth."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(batch_limit=2)
+        self.store = store
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        await asyncio.sleep(LONG_IN_HAND)
+        self.store.owed.pop(4, None)
+        return await super().deliver(batch)

@@ -177,6 +177,9 @@ _COLUMNS: Final = """
 """
 _DELIVERY: Final = f"{_COLUMNS} FROM outbox JOIN bodies ON bodies.delivery_id = outbox.id"
 INFLIGHT: Final = f"{_DELIVERY} WHERE connection = $1 AND state = 'inflight' ORDER BY outbox.id"
+STILL_OWED: Final = """
+    SELECT id FROM outbox WHERE id = ANY($1::bigint[]) AND state IN ('queued', 'waiting', 'inflight')
+"""
 BESIDE: Final = f"""
     {_DELIVERY} WHERE outbox.id IN (
         SELECT other.id FROM outbox AS one JOIN outbox AS other

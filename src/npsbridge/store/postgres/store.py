@@ -246,6 +246,10 @@ class PostgresStore:
         """What had set out and has no outcome."""
         return await self._deliveries(sql.INFLIGHT, connection)
 
+    async def still_owed(self, numbers: Collection[int]) -> set[int]:
+        """Those of some deliveries that are still owed."""
+        return {number for (number,) in await self._connections.rows(sql.STILL_OWED, list(numbers))}
+
     async def beside(self, number: int, *, limit: int) -> list[Delivery]:
         """Further requests that may have been taken, the last to set out first."""
         return await self._deliveries(sql.BESIDE, number, limit)

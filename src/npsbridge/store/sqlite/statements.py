@@ -135,6 +135,7 @@ _DELIVERY: Final = """
     FROM outbox CROSS JOIN bodies ON bodies.delivery_id = outbox.id
 """
 INFLIGHT: Final = f"{_DELIVERY} WHERE connection = ? AND state = 'inflight' ORDER BY id"
+STILL_OWED: Final = "SELECT id FROM outbox WHERE id IN (:many) AND state IN ('queued', 'waiting', 'inflight')"
 BESIDE: Final = f"""
     {_DELIVERY} WHERE id IN (
         SELECT other.id FROM outbox AS one JOIN outbox AS other INDEXED BY outbox_recipient

@@ -227,6 +227,10 @@ class SqliteStore:
         """What had set out and has no outcome."""
         return [rows.delivery(row) for row in await self._line.rows(sql.INFLIGHT, (connection,))]
 
+    async def still_owed(self, numbers: Collection[int]) -> set[int]:
+        """Those of some deliveries that are still owed."""
+        return {number for (number,) in await self._line.rows_of(sql.STILL_OWED, numbers)}
+
     async def beside(self, number: int, *, limit: int) -> list[Delivery]:
         """Further requests that may have been taken, the last to set out first."""
         return [rows.delivery(row) for row in await self._view.rows(sql.BESIDE, {"number": number, "limit": limit})]
