@@ -23,7 +23,12 @@ def _everything_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def about(told: list[Told], message_id: str) -> list[str]:
     """What one search for a messageId finds, in order."""
-    return [line.message for line in told if str(line.extra.get("message_id", "")).startswith(message_id)]
+    return [line.message for line in told if any(name.startswith(message_id) for name in names_in(line))]
+
+
+def names_in(line: Told) -> list[str]:
+    """The messageIds that a line of the log has."""
+    return [*line.extra.get("message_ids", ()), str(line.extra.get("message_id", ""))]
 
 
 def nameless(told: list[Told]) -> Iterator[str]:
@@ -59,9 +64,19 @@ async def test_at_debug_a_call_is_followed_by_its_own_message_id(tmp_path: Path)
 
 async def test_a_call_that_cannot_be_used_is_told_of_by_its_message_id(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
-        await line.send(app, {"type": "track", "messageId": "m-bad", "event": "Seen"})
-        await until(lambda: about(line.told, "m-bad") != [])
-        assert about(line.told, "m-bad") == ["A record cannot be used; it is on the shelf of the dead"]
+        with log_kept("DEBUG") as told:
+            await line.send(app, {"type": "track", "messageId": "m-bad", "event": "Seen"})
+            await until(lambda: about(line.told, "m-bad") != [])
+        assert about(line.told, "m-bad") == ["Records cannot be used; they are on the shelf of the dead"]
+        assert "A record cannot be used" in about(told, "m-bad")
+
+
+async def test_what_cannot_be_used_and_came_together_is_told_in_one_line(tmp_path: Path) -> None:
+    async with outbound(tmp_path) as line, line.daemon() as app:
+        await line.send(app, *({"type": "track", "messageId": f"m-{number}", "event": "Seen"} for number in range(40)))
+        await until(lambda: at_rest(app))
+        (told,) = [one for one in line.told if one.message.startswith("Records cannot be used")]
+        assert (told.extra["count"], told.extra["message_ids"]) == (40, [f"m-{number}" for number in range(10)])
 
 
 async def test_at_info_normal_work_is_silent_and_nothing_personal_is_said(tmp_path: Path) -> None:

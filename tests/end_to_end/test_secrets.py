@@ -46,5 +46,5 @@ async def test_i19_nothing_personal_leaves_at_info(tmp_path: Path) -> None:
     ):
         output = await a_troubled_life(both, daemon)
     assert "shelf" in output
-    assert "A delivery is dead" in output
+    assert "Deliveries are dead" in output
     assert "canary" not in output

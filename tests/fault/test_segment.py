@@ -96,7 +96,9 @@ async def test_f28_what_is_older_than_the_horizon_is_dead_with_a_reason(tmp_path
             await until(lambda: _all_dead(app, 6), within=3 * HOUR, look_every=60.0)
             reasons = {str(delivery.reason) for delivery in await dead(app)}
     assert all(reason.startswith("given up after 7200 s: no connection") for reason in reasons)
-    assert sum(line.message.startswith("A delivery is dead") for line in both.told) == 6
+    told = [line.extra for line in both.told if line.message.startswith("Deliveries are dead")]
+    assert sum(line["count"] for line in told) == 6
+    assert sum(len(line["message_ids"]) for line in told) == 6
 
 
 async def _all_dead(app: App, count: int) -> bool:

@@ -3,6 +3,7 @@
 An outage is two log lines: one when it starts, one when it ends. Changes are noted in the store for the next start.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
@@ -44,6 +45,11 @@ TOLD: Final = {
     Condition.PAUSED: ("ERROR", "The connection is paused until somebody acts; nothing is lost"),
     Condition.RETIRED: ("WARNING", "The connection is retired: the vendor says that the service has ended"),
 }
+COMES_AND_GOES: Final = "The connection comes and goes; that is told once, until it has worked for a while on end"
+RETURNS_TOLD: Final = 2
+"""The return of a trouble in a row after which it is said to come and go."""
+STEADY_AFTER_MS: Final = 900_000
+"""Within so long after its end a trouble is the same one, back again."""
 
 
 class Line(Record, frozen=True, kw_only=True):
@@ -91,6 +97,7 @@ class Board:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._teller = Teller()
         self._lines: dict[tuple[str, Direction], Line] = {}
         self._own: set[tuple[str, Direction]] = set()
         """The lines of what this replica does; the others' are as they have noted them."""
@@ -149,12 +156,13 @@ class Board:
             progress_before=progress or 0.0,
         )
         if before is not None and before.condition is condition:
+            self._teller.goes_on(before, line.since)
             self._lines[connection, direction] = msgspec.structs.replace(
                 line, since=before.since, progress_before=before.progress_before
             )
             return
         self._lines[connection, direction] = line
-        self._tell(line, before)
+        self._teller.tell(line, before)
         await self._keep(line)
 
     def expect(self, connection: str, direction: Direction, next_at: int) -> None:
@@ -162,19 +170,6 @@ class Board:
         line = self.find(connection, direction)
         if line is not None:
             self._lines[connection, direction] = msgspec.structs.replace(line, next_at=next_at)
-
-    def _tell(self, line: Line, before: Line | None) -> None:
-        bound = logger.bind(connection=line.connection, direction=line.direction.value, state=line.condition.value)
-        if line.is_by_hand:
-            bound.bind(reason=line.reason).info("The connection is paused by hand; nothing is lost")
-        elif line.condition in TOLD:
-            level, sentence = TOLD[line.condition]
-            bound.bind(reason=line.reason).log(level, sentence)
-        elif before is not None and before.is_trouble:
-            seconds = round((line.since - before.since) / 1000)
-            bound.bind(was=before.condition.value, seconds=seconds).info("The connection works again")
-        else:
-            bound.info("The connection changed its state")
 
     async def _keep(self, line: Line) -> None:
         health = Health(
@@ -188,3 +183,52 @@ class Board:
             await self._store.note_health(health)
         except StoreUnavailable:
             logger.bind(connection=line.connection).warning("The state of a connection was not noted: no room")
+
+
+class Teller:
+    """Says in the log what changes: an outage in two lines, and what comes and goes in one."""
+
+    def __init__(self) -> None:
+        self._recovered_at: dict[tuple[str, Direction], int] = {}
+        """When each direction last came out of a passing trouble, milliseconds since 1970."""
+        self._returns: Counter[tuple[str, Direction]] = Counter()
+        """How often in a row a passing trouble was soon back."""
+
+    def tell(self, line: Line, before: Line | None) -> None:
+        """A direction is in another state than before."""
+        key = line.connection, line.direction
+        bound = logger.bind(connection=line.connection, direction=line.direction.value, state=line.condition.value)
+        if line.is_by_hand:
+            bound.bind(reason=line.reason).info("The connection is paused by hand; nothing is lost")
+        elif line.condition in TOLD:
+            level, sentence = self._trouble(key, line)
+            bound.bind(reason=line.reason).log(level, sentence)
+        elif before is not None and before.is_trouble:
+            seconds = round((line.since - before.since) / 1000)
+            level = "DEBUG" if self._comes_and_goes(key) and before.condition is Condition.RETRYING else "INFO"
+            self._recovered_at[key] = line.since
+            bound.bind(was=before.condition.value, seconds=seconds).log(level, "The connection works again")
+        else:
+            bound.info("The connection changed its state")
+
+    def goes_on(self, line: Line, now: int) -> None:
+        """A direction is still in its state; one that came and went may be steady by now."""
+        key = line.connection, line.direction
+        if key in self._returns and not line.is_trouble and now - line.since >= STEADY_AFTER_MS:
+            if self._comes_and_goes(key):
+                bound = logger.bind(connection=line.connection, direction=line.direction.value)
+                bound.bind(state=line.condition.value).info("The connection works steadily again")
+            del self._returns[key]
+
+    def _trouble(self, key: tuple[str, Direction], line: Line) -> tuple[str, str]:
+        """How loud a trouble is, and what is said of it."""
+        if line.condition is not Condition.RETRYING:
+            return TOLD[line.condition]
+        is_soon_back = line.since - self._recovered_at.get(key, line.since - STEADY_AFTER_MS) < STEADY_AFTER_MS
+        self._returns[key] = self._returns[key] + 1 if is_soon_back else 0
+        if not self._comes_and_goes(key):
+            return TOLD[line.condition]
+        return ("WARNING" if self._returns[key] == RETURNS_TOLD else "DEBUG"), COMES_AND_GOES
+
+    def _comes_and_goes(self, key: tuple[str, Direction]) -> bool:
+        return self._returns[key] >= RETURNS_TOLD

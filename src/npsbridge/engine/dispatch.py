@@ -56,7 +56,10 @@ SHORTEST_PAUSE = 0.5
 """Seconds after trouble, whatever the destination says: `Retry-After: 0` is no invitation to ask without end."""
 
 ATTEMPTED: Final = "A delivery was attempted"
-DEAD: Final = "A delivery is dead: it will never be taken as it is"
+DEAD: Final = "Deliveries are dead: they will never be taken as they are; npsbridge outbox list --state dead"
+DEAD_NAMED: Final = 10
+DEAD_REASONS: Final = 3
+"""How many messageIds, and how many of their reasons, are in that line."""
 
 RESULTS: Final[dict[type[Outcome], str]] = {
     Delivered: "delivered",
@@ -280,14 +283,12 @@ class Lane:
     def _tell(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome], settled: Sequence[Settlement]) -> None:
         for kind, count in Counter(map(type, outcomes)).items():
             self._seams.metrics.deliveries.labels(self._name, RESULTS[kind]).inc(count)
-        is_heard = hears("DEBUG")
+        _tell_dead(self._name, batch, settled)
+        if not hears("DEBUG"):
+            return
         for delivery, one in zip(batch, settled, strict=True):
-            is_dead = one.state is State.DEAD
-            if not (is_dead or is_heard):
-                continue
-            logger.log(
-                "ERROR" if is_dead else "DEBUG",
-                DEAD if is_dead else ATTEMPTED,
+            logger.debug(
+                ATTEMPTED,
                 connection=self._name,
                 kind=delivery.kind,
                 message_id=delivery.message_id,
@@ -348,3 +349,13 @@ class Lane:
 def first_delivery_fact(connection: str) -> str:
     """The name of the fact that says when something was first delivered to a connection."""
     return f"first_delivery_at:{connection}"
+
+
+def _tell_dead(connection: str, batch: Sequence[Delivery], settled: Sequence[Settlement]) -> None:
+    """One line for a batch: after an outage that was too long thousands die of the same."""
+    dead = [(delivery, one) for delivery, one in zip(batch, settled, strict=True) if one.state is State.DEAD]
+    if not dead:
+        return
+    reasons = list(dict.fromkeys(one.reason or "" for _, one in dead))
+    bound = logger.bind(connection=connection, count=len(dead), reason="; ".join(reasons[:DEAD_REASONS]))
+    bound.bind(message_ids=[delivery.message_id for delivery, _ in dead[:DEAD_NAMED]]).error(DEAD)

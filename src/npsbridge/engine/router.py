@@ -32,6 +32,9 @@ price, and leaves the event loop to those who arrive."""
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
 SETTLING_SLACK_MS = 60_000
+NAMED = 10
+REASONS_TOLD = 3
+"""Of the records of a run that are of no use: how many the log names, and with how many reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +184,15 @@ class _Named(msgspec.Struct, rename="camel"):
 
 
 def _tell_shelved(connection: str, routings: Sequence[Routing]) -> None:
-    for routing in routings:
-        for item in routing.shelved:
-            bound = logger.bind(connection=connection, journal=routing.journal_id, key=item.key, reason=item.reason)
-            if message_id := _message_id_of(item):
-                bound = bound.bind(message_id=message_id)
-            bound.warning("A record cannot be used; it is on the shelf of the dead")
+    """One line for a run: all records of an archive may be of no use."""
+    items = [item for routing in routings for item in routing.shelved]
+    if not items:
+        return
+    reasons = list(dict.fromkeys(item.reason for item in items))
+    bound = logger.bind(connection=connection, count=len(items), reason="; ".join(reasons[:REASONS_TOLD]))
+    named = [found for item in items[:NAMED] if (found := _message_id_of(item))]
+    keys = [item.key for item in items[:NAMED]]
+    bound.bind(keys=keys, message_ids=named).warning("Records cannot be used; they are on the shelf of the dead")
 
 
 def _message_id_of(item: Shelved) -> str | None:
@@ -210,6 +216,15 @@ def _tell_planned(routings: Sequence[Routing]) -> None:
                 message_id=one.message_id,
                 journal=routing.journal_id,
                 reason=reason,
+            )
+        for item in routing.shelved:
+            logger.debug(
+                "A record cannot be used",
+                connection=item.connection,
+                message_id=_message_id_of(item),
+                key=item.key,
+                journal=routing.journal_id,
+                reason=item.reason,
             )
         for waiting in routing.awaited:
             logger.debug(

@@ -3,7 +3,7 @@
 import pytest
 
 from end_to_end.harness import log_kept
-from npsbridge.engine.board import Board, Condition, Direction
+from npsbridge.engine.board import COMES_AND_GOES, Board, Condition, Direction
 from npsbridge.engine.pauses import by_hand
 from unit.engine.doubles import NOW, MemoryStore, seams_of
 
@@ -66,6 +66,48 @@ async def test_the_end_of_an_outage_says_how_long_it_was() -> None:
         await board.note("shop", PULL, Condition.CONNECTED)
     assert told[-1].level == "INFO"
     assert (told[-1].extra["was"], told[-1].extra["seconds"]) == ("paused", 120)
+
+
+async def a_life(*minutes: int) -> list[tuple[str, str]]:
+    """What is told of a connection that is in trouble and works again in turn, at these minutes."""
+    moments = iter(minutes)
+    board = seams_of(MemoryStore(), wall=lambda: 60.0 * next(moments)).board
+    with log_kept() as told:
+        for number in range(len(minutes)):
+            await board.note("shop", PULL, Condition.CONNECTED if number % 2 else Condition.RETRYING, reason="HTTP 503")
+    return [(line.level, line.message) for line in told]
+
+
+TROUBLE = ("WARNING", "The connection is in trouble and is tried again until it works; nothing is lost")
+WELL = ("INFO", "The connection works again")
+STEADY = ("INFO", "The connection works steadily again")
+
+
+async def test_outages_far_apart_are_two_lines_each() -> None:
+    assert await a_life(0, 1, 60, 61, 120, 121) == [TROUBLE, WELL] * 3
+
+
+async def test_what_fails_every_other_time_is_told_of_once_until_it_is_steady() -> None:
+    told = await a_life(*range(100))
+    assert told == [TROUBLE, WELL, TROUBLE, WELL, ("WARNING", COMES_AND_GOES)]
+
+
+async def test_what_came_and_went_is_told_of_again_once_it_has_been_steady() -> None:
+    moments = iter([0, 1, 2, 3, 4, 5, 6, 21, 22, 23])
+    board = seams_of(MemoryStore(), wall=lambda: 60.0 * next(moments)).board
+    with log_kept() as told:
+        for well in (False, True, False, True, False, True, True, True, False, True):
+            await board.note("shop", PULL, Condition.CONNECTED if well else Condition.RETRYING)
+    said = [(line.level, line.message) for line in told]
+    assert said[4:] == [("WARNING", COMES_AND_GOES), STEADY, TROUBLE, WELL]
+
+
+async def test_a_refused_key_is_told_of_however_often_the_connection_came_and_went() -> None:
+    board = a_board(MemoryStore())
+    with log_kept("ERROR") as told:
+        for condition in [Condition.RETRYING, Condition.CONNECTED] * 5 + [Condition.PAUSED]:
+            await board.note("shop", PULL, condition)
+    assert [line.level for line in told] == ["ERROR"]
 
 
 async def test_the_worst_line_decides() -> None:

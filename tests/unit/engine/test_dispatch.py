@@ -114,7 +114,16 @@ async def test_i6_a_rejected_delivery_is_dead_and_told_by_name() -> None:
     with log_kept("ERROR") as told:
         await made.lane.step()
     assert [(one.state, one.reason) for one in made.store.settlements] == [(State.DEAD, "too large")]
-    assert [(line.extra["message_id"], line.extra["reason"]) for line in told] == [("m1", "too large")]
+    assert [(line.extra["message_ids"], line.extra["reason"]) for line in told] == [(["m1"], "too large")]
+
+
+async def test_what_dies_together_is_told_in_one_line_with_its_number() -> None:
+    made = Line(RetryLater(reason="HTTP 503", blame=Blame.DELIVERY), owed=30, batch_limit=100, give_up_after=-1)
+    with log_kept("ERROR") as told:
+        await made.lane.step()
+    (line,) = told
+    assert (line.extra["count"], line.extra["reason"]) == (30, "given up after -1 s: HTTP 503")
+    assert line.extra["message_ids"] == [f"m{number}" for number in range(1, 11)]
 
 
 async def test_a_delivery_in_doubt_is_held() -> None:

@@ -93,7 +93,8 @@ async def test_a_record_that_cannot_be_read_is_shelved_and_named_and_its_neighbo
         await made.router.step()
     assert [item.reason for item in made.store.routings[0].shelved] == ["/id: is 0"]
     assert "10-submit" in made.message_ids
-    assert [(line.extra["journal"], line.extra["reason"]) for line in told] == [(7, "/id: is 0")]
+    said = [(line.extra["keys"], line.extra["count"], line.extra["reason"]) for line in told]
+    assert said == [([made.store.routings[0].shelved[0].key], 1, "/id: is 0")]
 
 
 async def test_f44_records_of_a_connection_that_is_gone_are_shelved() -> None:
