@@ -93,10 +93,10 @@ async def test_what_fails_every_other_time_is_told_of_once_until_it_is_steady() 
 
 
 async def test_what_came_and_went_is_told_of_again_once_it_has_been_steady() -> None:
-    moments = iter([0, 1, 2, 3, 4, 5, 6, 21, 22, 23])
+    moments = iter([0, 1, 2, 3, 4, 5, 6, 21, 22, 23, 24])
     board = seams_of(MemoryStore(), wall=lambda: 60.0 * next(moments)).board
     with log_kept() as told:
-        for well in (False, True, False, True, False, True, True, True, False, True):
+        for well in (False, True, False, True, False, True, True, True, True, False, True):
             await board.note("shop", PULL, Condition.CONNECTED if well else Condition.RETRYING)
     said = [(line.level, line.message) for line in told]
     assert said[4:] == [("WARNING", COMES_AND_GOES), STEADY, TROUBLE, WELL]
