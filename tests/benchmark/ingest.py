@@ -1,5 +1,6 @@
 """Taking calls in: one at a time, and in batches of which nothing or everything is wanted."""
 
+import json
 import sqlite3
 import time
 from contextlib import closing
@@ -8,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmark.figures import Figures, Result, say
-from benchmark.load import KEY
+from benchmark.load import KEY, TRIGGER
 from benchmark.processes import LONGEST_WAIT, Child, Daemon, cpu_seconds, daemon, line, used, worker
 
 NOWHERE: Final = "http://127.0.0.1:9"
@@ -64,7 +65,7 @@ def settings(base_url: str = NOWHERE) -> dict[str, str]:
         "DELIGHTED__BASE_URL": base_url,
         "DELIGHTED__PULL": "false",
         "DELIGHTED__RATE_LIMIT": "0",
-        "DELIGHTED__SURVEYS": '["Never Happens"]',
+        "DELIGHTED__SURVEYS": json.dumps([TRIGGER]),
     }
 
 

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 import orjson
 
 KEY = "benchmark-key"
-EVENTS_AT = 1_790_000_000
+TRIGGER = "Survey Wanted"
+"""An event that nearly no call names."""
 
 
 def main() -> None:
     """Make the requests, say so, start when told by a line on standard input, and report."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("kind", choices=["single", "unwanted", "wanted"])
+    asked.add_argument("kind", choices=["single", "unwanted", "wanted", "surveyed"])
     asked.add_argument("port", type=int)
     asked.add_argument("count", type=int, help="events in all")
     asked.add_argument("--size", type=int, default=1, help="events of one request")
@@ -57,8 +58,22 @@ def _call(arguments: argparse.Namespace, number: int) -> dict[str, object]:
     if arguments.kind == "wanted":
         traits = {"email": f"user.{number}@example.com", "name": f"Person {number}", "plan": "team", "seats": 12}
         return {**common, "type": "identify", "userId": f"user-{number}", "traits": traits}
+    if arguments.kind == "surveyed":
+        return {**common, "userId": f"user-{number // 2}", **_surveyed(number)}
     properties = {"order_id": number, "total": 59.9, "currency": "EUR", "products": [{"sku": "A-1", "quantity": 2}]}
     return {**common, "type": "track", "event": "Order Completed", "properties": properties}
+
+
+def _surveyed(number: int) -> dict[str, object]:
+    """Somebody is described, and then does what triggers a survey."""
+    if number % 2:
+        return {"type": "track", "event": TRIGGER, "properties": {"order_id": number}, "timestamp": _now()}
+    traits = {"email": f"user.{number // 2}@example.com", "name": f"Person {number // 2}"}
+    return {"type": "identify", "traits": traits, "timestamp": _now()}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 class _Connection(asyncio.Protocol):

@@ -1,4 +1,4 @@
-"""One look-alike in a process of its own, for `backfill.py`: Delighted with a long history, or Segment as a sink.
+"""One look-alike in a process of its own: Delighted with a long history or prompt people, or Segment as a sink.
 
 It says in JSON lines what its caller needs: where it is once it listens, and, as a sink, what it has once all came.
 """
@@ -22,10 +22,10 @@ COMMENT = "Support answered within the hour, but the export still cannot be sche
 def main() -> None:
     """Serve until the caller closes standard input, or asks to end."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("vendor", choices=["delighted", "segment"])
-    asked.add_argument("count", type=int, help="responses of Delighted's history, or calls the sink is to wait for")
+    asked.add_argument("vendor", choices=["delighted", "answering", "segment"])
+    asked.add_argument("count", type=int, help="responses of the history, surveys to be answered, or calls to wait for")
     arguments = asked.parse_args()
-    serve = {"delighted": _delighted, "segment": _segment}[arguments.vendor]
+    serve = {"delighted": _delighted, "answering": _answering, "segment": _segment}[arguments.vendor]
     asyncio.run(serve(arguments.count))
 
 
@@ -35,6 +35,24 @@ async def _delighted(responses: int) -> None:
     async with server:
         _say(base_url=server.base_url, key=server.api_key)
         await _until_told()
+
+
+async def _answering(surveys: int) -> None:
+    """Everybody who is surveyed answers at once."""
+    async with DelightedServer() as server:
+        _say(base_url=server.base_url, key=server.api_key)
+        answering = asyncio.create_task(_answer(server, surveys))
+        await _until_told()
+        answering.cancel()
+
+
+async def _answer(server: DelightedServer, surveys: int) -> None:
+    answered = 0
+    while answered < surveys:
+        for request in server.survey_requests[answered:]:
+            server.answer(request.person_id, answered % 11, comment=f"{COMMENT}{answered}")
+            answered += 1
+        await asyncio.sleep(0.01)
 
 
 def _answers(count: int) -> Iterator[PastAnswer]:

@@ -16,7 +16,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmark import backfill, ingest, outbound, standing
+from benchmark import backfill, ingest, outbound, round_trip, standing
 from benchmark.figures import Result
 
 Case = Callable[..., Result]
@@ -29,6 +29,7 @@ CASES: Final[dict[str, Case]] = {
     "wanted": ingest.wanted,
     "outbound": outbound.outbound,
     "way_out": outbound.way_out,
+    "round_trip": round_trip.round_trip,
     "start": standing.start,
     "queued": standing.queued,
     "growth": standing.growth,
