@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,15 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from npsbridge.app.parts import wire
-from npsbridge.cli.opening import settings_from, store_beside
+from npsbridge.cli.opening import settings_from, store_beside, store_path
 from npsbridge.cli.show import console, print_json, readable, table
 from npsbridge.clock import Clock
 from npsbridge.core.model import Response
 from npsbridge.core.pace import backoff
 from npsbridge.core.ports import Page, Parser, Source
 from npsbridge.core.records import Arrival, Origin
+from npsbridge.core.storage import Store
 from npsbridge.core.translate import category
-from npsbridge.errors import BadRecord, ConfigurationError, Fault, TryLater, UsageError
+from npsbridge.errors import BadRecord, ConfigurationError, Fault, StoreError, TryLater, UsageError
 from npsbridge.metrics import Metrics
 from npsbridge.net.client import open_session
 from npsbridge.platforms import Platform, Wiring, available
@@ -143,14 +145,29 @@ def _history_of(settings: Settings, name: str, span: Span, *, dry_run: bool) -> 
 
 async def _backfill(settings: Settings, history: History, tally: Tally, *, dry_run: bool) -> None:
     name = history.connection.name
-    async with open_session() as session:
-        wiring = wire(history.connection, history.platform, session, Metrics(), Clock())
+    async with open_session() as session, _store_of(settings, dry_run=dry_run) as store:
+        leases = store.leases if store else None
+        wiring = wire(history.connection, history.platform, session, Metrics(), Clock(), leases=leases)
         pages = _shown(_sifted(patiently(history.source(wiring)), history, tally), name, tally)
-        if dry_run:
+        if dry_run or store is None:
             async for _ in pages:
                 pass
         else:
-            await _journal(settings, name, pages)
+            await _journal(store, name, pages)
+
+
+@asynccontextmanager
+async def _store_of(settings: Settings, *, dry_run: bool) -> AsyncIterator[Store | None]:
+    """Where the pages go; for a dry run only where replicas book their requests, and if it can be opened."""
+    async with AsyncExitStack() as stack:
+        store = None
+        if not (dry_run and store_path(settings)):
+            try:
+                store = await stack.enter_async_context(store_beside(settings))
+            except StoreError:
+                if not dry_run:
+                    raise
+        yield store
 
 
 async def patiently(source: Source) -> AsyncIterator[Page]:
@@ -203,18 +220,17 @@ def _is_kept(history: History, record: bytes, tally: Tally) -> bool:
     return True
 
 
-async def _journal(settings: Settings, name: str, pages: AsyncIterator[Page]) -> None:
+async def _journal(store: Store, name: str, pages: AsyncIterator[Page]) -> None:
     clock = Clock()
-    async with store_beside(settings) as store:
-        async for page in pages:
-            arrival = Arrival(
-                connection=name,
-                origin=Origin.BACKFILL,
-                body=b"[" + b",".join(page.records) + b"]",
-                count=len(page.records),
-                received_at=clock.now_ms(),
-            )
-            await store.append([arrival] if page.records else [])
+    async for page in pages:
+        arrival = Arrival(
+            connection=name,
+            origin=Origin.BACKFILL,
+            body=b"[" + b",".join(page.records) + b"]",
+            count=len(page.records),
+            received_at=clock.now_ms(),
+        )
+        await store.append([arrival] if page.records else [])
 
 
 # --- telling ----------------------------------------------------------------------------------------------------

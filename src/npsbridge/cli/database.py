@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from loguru import logger
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -91,7 +92,13 @@ def move_store(env_file: Path | None, source: str, target: str | None, *, as_jso
         raise UsageError("a store is moved from sqlite:///FILE to postgresql://..., or where NPSBRIDGE_STORE_URL says")
     insist_on_driver()
     from npsbridge.store.migration import move
+    from npsbridge.store.postgres.place import place_of
 
+    if place_of(target).has_password and target != settings.store_url:
+        logger.warning(
+            "the password in --to is shown to everybody who lists this machine's processes, and the shell keeps it: "
+            "set NPSBRIDGE_STORE_URL in the environment or an --env-file, leave --to out, and change the password"
+        )
     with _bar() as progress:
         moved = asyncio.run(move(path, target, progress=progress))
     if as_json:

@@ -42,7 +42,7 @@ async def store_beside(settings: Settings) -> AsyncIterator[Store]:
     path = store_path(settings)
     if path is not None and not path.exists():
         raise StoreUnusable(f"there is no store at {path} yet; `npsbridge run` makes it")
-    async with open_store(settings.store_url, clock=Clock(), exclusive=False) as store:
+    async with open_store(settings.store_url, clock=Clock(), exclusive=False, only_existing=True) as store:
         yield store
 
 

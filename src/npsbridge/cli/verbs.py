@@ -385,13 +385,20 @@ def db_migrate(
     source: Annotated[str, typer.Option("--from", help="The old store, as sqlite:///FILE.", metavar="URL")],
     target: Annotated[
         str | None,
-        typer.Option("--to", help="The new one, as postgresql://...; without it NPSBRIDGE_STORE_URL.", metavar="URL"),
+        typer.Option(
+            "--to",
+            help="The new one, if not that of NPSBRIDGE_STORE_URL; a password here is seen in the process list.",
+            metavar="URL",
+        ),
     ] = None,
     env_file: EnvFile = None,
     *,
     json: Json = False,
 ) -> None:
     """Move a SQLite store into an empty PostgreSQL database, while npsbridge is stopped.
+
+    The database is the one that NPSBRIDGE_STORE_URL names, in the environment or in --env-file, as it will be for the
+    replicas: postgresql://USER:PASSWORD@HOST/DATABASE.
 
     Everything goes along: what is owed, checkpoints, people, who was erased, the ledger. Nothing is sent twice. When it
     is interrupted, the same command goes on where it was; at the end all is counted on both sides. The old file stays,

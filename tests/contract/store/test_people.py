@@ -103,6 +103,12 @@ async def test_every_id_of_both_finds_the_one_they_have_become(store: Store) -> 
     assert {person.key if person else None for person in found} == {older}
 
 
+async def test_i20_nothing_is_left_of_the_newer_one_once_they_are_forgotten(store: Store) -> None:
+    older, newer = await united(store)
+    await store.forget(user("u1"))
+    assert await store.people([older, newer]) == {}
+
+
 async def test_the_newer_key_leads_to_the_older_person(store: Store) -> None:
     older, newer = await united(store)
     people = await store.people([older, newer, "person:99"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import databases
 from npsbridge.cli.backfill import patiently
 from npsbridge.clock import Clock
 from npsbridge.core.ports import Page
@@ -117,6 +118,26 @@ async def test_without_a_store_nothing_is_asked_and_none_is_made(backfill: Backf
     ended = await backfill("delighted")
     assert (ended.code, "npsbridge run" in ended.err) == (65, True)
     assert not has_store(tmp_path)
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+async def test_i7_where_replicas_share_the_limit_of_an_account_each_request_is_booked(
+    backfill: Backfill, delighted: DelightedServer, options: list[str]
+) -> None:
+    url = databases.postgres_url()
+    async with open_store(url, clock=Clock()) as store:
+        assert (await backfill("delighted", *options, STORE_URL=url)).code == 0
+        asked = len(delighted.requests)
+        assert asked
+        assert await store.leases.book("delighted", limit=asked + 1, seconds=60.0) == 0.0
+        assert await store.leases.book("delighted", limit=asked + 1, seconds=60.0) > 0.0
+
+
+async def test_i7_a_dry_run_before_there_is_a_database_goes_without_and_makes_nothing(backfill: Backfill) -> None:
+    url = databases.the_server().url("not_made_yet")
+    assert (await backfill("delighted", "--dry-run", STORE_URL=url)).code == 0
+    ended = await backfill("delighted", STORE_URL=url)
+    assert (ended.code, "there is no store" in ended.err) == (65, True)
 
 
 class Troubled:

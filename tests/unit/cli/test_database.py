@@ -1,4 +1,4 @@
-"""`db check` and `db backup` as an operator meets them."""
+"""`db check`, `db backup` and `db migrate` as an operator meets them."""
 
 import json
 import sqlite3
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import databases
 from npsbridge.cli.database import exit_code
 from npsbridge.store.findings import Found
 from npsbridge.store.sqlite.lock import held_alone
@@ -160,3 +161,26 @@ def test_db_alone_explains_itself(npsbridge: Command) -> None:
     assert shown.code == 0
     assert "backup" in shown.out
     assert "migrate" in shown.out
+
+
+# --- db migrate -------------------------------------------------------------------------------------------------
+
+
+def with_password(url: str) -> str:
+    return url.replace("postgres@", "postgres:secret-word@")
+
+
+def test_i19_a_password_on_the_command_line_is_warned_of_and_not_shown(npsbridge: Command, store: str) -> None:
+    ended = npsbridge("db", "migrate", "--from", store, "--to", with_password(databases.postgres_url()))
+    assert ended.code == 0
+    assert "leave --to out, and change the password" in " ".join(ended.err.split())
+    assert "secret-word" not in ended.err + ended.out
+
+
+def test_the_database_of_the_settings_is_the_target_and_needs_no_warning(
+    npsbridge: Command, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NPSBRIDGE_STORE_URL", with_password(databases.postgres_url()))
+    ended = npsbridge("db", "migrate", "--from", store)
+    assert (ended.code, ended.err) == (0, "")
+    assert "rows moved and counted on both sides" in ended.out

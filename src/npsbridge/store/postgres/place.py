@@ -18,6 +18,7 @@ class Place:
     schema: str
     shown: str
     """Hosts, database and schema, for messages."""
+    has_password: bool
 
 
 def place_of(url: str) -> Place:
@@ -39,6 +40,7 @@ def place_of(url: str) -> Place:
         urls=tuple(map(urlunsplit, urls)),
         schema=schema,
         shown=f"{shown}{parts.path} (schema {schema})",
+        has_password=":" in user or "password" in asked,
     )
 
 

@@ -423,13 +423,16 @@ class PostgresStore:
 
 
 @asynccontextmanager
-async def open_postgres(url: str, *, clock: Clock, is_daemon: bool) -> AsyncIterator[PostgresStore]:
+async def open_postgres(
+    url: str, *, clock: Clock, is_daemon: bool, only_existing: bool = False
+) -> AsyncIterator[PostgresStore]:
     """The store in a schema, which is created or upgraded first where needed.
 
     Args:
         url: `postgresql://user:password@host/database`; `?search_path=` names another schema than `npsbridge`.
         clock: for the times that are ours.
         is_daemon: one replica of several; otherwise a verb of the command line, which tells at once what it wrote.
+        only_existing: refuse a schema that is not there.
 
     Raises:
         StoreUnavailable: the database cannot be reached.
@@ -437,7 +440,7 @@ async def open_postgres(url: str, *, clock: Clock, is_daemon: bool) -> AsyncIter
         StorePermission: it refuses us.
     """
     async with AsyncExitStack() as stack:
-        connections = await stack.enter_async_context(open_connections(place_of(url)))
+        connections = await stack.enter_async_context(open_connections(place_of(url), only_existing=only_existing))
         if is_daemon:
             with connections.in_our_words():
                 await insist_on_order(connections)
