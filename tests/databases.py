@@ -5,7 +5,6 @@ wheel `pgserver`, so nothing has to be installed by hand. Where the wheel is mis
 skip, and fail with REQUIRE_ALL_TESTS=1.
 """
 
-import asyncio
 import atexit
 import os
 import pwd
@@ -15,7 +14,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +23,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
+from inspector import Inspector
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -41,14 +41,13 @@ SETTINGS = {
 # Ends the server with the process that reads from this one, however that ends.
 WATCHED = 'exec 3<&0; "$@" </dev/null & pid=$!; cat <&3 >/dev/null; kill -INT $pid; wait $pid'
 
-KEPT = {"upgrades", "digest_key", "numbers"}
-"""Tables that an empty store has something in."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - the server makes a folder of its own below it
 """Where its files are, if there is room: many tests share this disk."""
 ROOM = 1 << 30
 
 _numbers = count(1)
-_handed_out: list[str] = []
+_handed_out: dict[Path | int, str] = {}
+"""Schemas, by what they were asked for."""
 _used: list[str] = []
 
 
@@ -188,40 +187,47 @@ def remove(server: Server) -> None:
     shutil.rmtree(server.folder, ignore_errors=True)
 
 
-def postgres_url() -> str:
-    """The URL of an empty store; after the test others may use it."""
-    server = the_server()
-    if _used:
-        schema = _used.pop()
-        _emptied(server.url(schema), schema)
+@cache
+def inspector() -> Inspector:
+    """Whoever looks into that server, beside whatever the tests do."""
+    made = Inspector(the_server().url("public"))
+    atexit.register(made.close)
+    return made
+
+
+def postgres_url(named: Path | None = None) -> str:
+    """The URL of an empty store, and of the same one for the same name; after the test others may use it."""
+    if named not in _handed_out:
+        _handed_out[named or next(_numbers)] = schema = _empty_schema()
     else:
-        schema = f"t{next(_numbers)}"
-    _handed_out.append(schema)
-    return server.url(schema)
+        schema = _handed_out[named]
+    return the_server().url(schema)
+
+
+def _empty_schema() -> str:
+    """One that others have used, or a new one."""
+    if not _used:
+        return f"t{next(_numbers)}"
+    schema = _used.pop()
+    inspector().hang_up()
+    inspector().empty(schema)
+    return schema
+
+
+def handed_out() -> list[str]:
+    """The schemas of the stores that this test has asked for."""
+    return list(_handed_out.values())
+
+
+def schema_of(url: str) -> str:
+    """Which schema a URL names."""
+    return url.rpartition("search_path=")[2]
 
 
 def take_back() -> None:
     """Have all stores used again that were handed out; nobody has one open."""
-    _used.extend(_handed_out)
+    _used.extend(_handed_out.values())
     _handed_out.clear()
-
-
-def _emptied(url: str, schema: str) -> None:
-    import asyncpg  # noqa: PLC0415 - most tests need no database
-
-    async def empty() -> None:
-        connection = await asyncpg.connect(url)
-        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
-        for (table,) in tables:
-            if table not in KEPT:
-                await connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
-        if tables:
-            await connection.execute("UPDATE numbers SET last = 0")
-        await connection.close()
-
-    # In a thread of its own, because this one may have a loop for the tests.
-    with ThreadPoolExecutor(1) as executor:
-        executor.submit(asyncio.run, empty()).result()
 
 
 def _user() -> str | None:

@@ -5,6 +5,7 @@ NpsbridgeError                 carries the exit code a command ends with
 ├── StoreError                 74  the disk failed under us; restart and check
 │   ├── StoreLocked            75  another daemon holds the store
 │   ├── StoreUnusable          65  not a database of ours, newer than us, or corrupt
+│   │   └── NoStoreYet             nothing is there
 │   ├── StorePermission        77  the file may not be read or written
 │   ├── LeaseLost              75  another replica does this work now
 │   └── StoreUnavailable       69  it cannot be reached, or not be written now; it is tried again
@@ -67,6 +68,13 @@ class StoreUnusable(StoreError):
     """The file is no store of ours: empty, foreign, corrupt, or written by a newer release."""
 
     exit_code = 65
+
+
+class NoStoreYet(StoreUnusable):
+    """There is nothing at a place where somebody wants to look."""
+
+    def __init__(self, place: object) -> None:
+        super().__init__(f"there is no store at {place} yet; `npsbridge run` makes it")
 
 
 class StorePermission(StoreError):

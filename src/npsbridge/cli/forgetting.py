@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -10,9 +10,20 @@ from npsbridge.cli.asking import agree
 from npsbridge.cli.opening import settings_from, store_beside
 from npsbridge.cli.show import console, print_json
 from npsbridge.core.people import PersonId
-from npsbridge.core.records import Forgotten
+from npsbridge.core.records import Forgotten, Remains
 from npsbridge.engine.forgetting import forget, ids_of
 from npsbridge.settings import Settings
+
+_IN_DATABASE: Final = (
+    "PostgreSQL keeps erased bytes in its files until it uses their room again (VACUUM FULL takes them away, and nobody "
+    "can work meanwhile), and in its log, standbys and backups until those are gone."
+)
+REMAINS: Final = {
+    Remains.UNTIL_WRITTEN: "Somebody was reading the store: the erased bytes leave its files with the next writes.",
+    Remains.UNTIL_REUSED: _IN_DATABASE,
+    Remains.UNTIL_VACUUMED: f"The database did not VACUUM its tables now; do so as their owner. {_IN_DATABASE}",
+}
+"""What to say of bytes that are left."""
 
 
 def forget_person(env_file: Path | None, key: str, *, is_agreed: bool, as_json: bool) -> None:
@@ -60,5 +71,5 @@ def _print(forgotten: Forgotten, settings: Settings) -> None:
     others = [name for name in settings.connections if name not in forgotten.connections]
     if others:
         out.print(f"May hold some from before the outbox reaches back: {', '.join(others)}.")
-    if not forgotten.is_overwritten:
-        out.print("Somebody was reading the store: the erased bytes leave its files with the next writes.")
+    if (words := REMAINS.get(forgotten.remains)) is not None:
+        out.print(words)

@@ -1,15 +1,15 @@
 """What most verbs begin with: the settings, and the store beside a daemon that may be running."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final, TypeVar
 
 from npsbridge.clock import Clock
 from npsbridge.core.storage import Store
 from npsbridge.engine.fleet import seen_lately
-from npsbridge.errors import StoreLocked, StoreUnusable
+from npsbridge.errors import StoreLocked
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import Settings, load
 from npsbridge.store import open_store
@@ -32,18 +32,13 @@ def settings_from(env_file: Path | None) -> Settings:
     return settings
 
 
-@asynccontextmanager
-async def store_beside(settings: Settings) -> AsyncIterator[Store]:
+def store_beside(settings: Settings) -> AbstractAsyncContextManager[Store]:
     """The store, opened beside a daemon that may be running.
 
     Raises:
-        StoreUnusable: there is none yet; reading must not create one.
+        NoStoreYet: there is none; reading must not create one.
     """
-    path = store_path(settings)
-    if path is not None and not path.exists():
-        raise StoreUnusable(f"there is no store at {path} yet; `npsbridge run` makes it")
-    async with open_store(settings.store_url, clock=Clock(), exclusive=False, only_existing=True) as store:
-        yield store
+    return open_store(settings.store_url, clock=Clock(), exclusive=False, must_exist=True)
 
 
 def store_beside_or_new(settings: Settings) -> AbstractAsyncContextManager[Store]:

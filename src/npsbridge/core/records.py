@@ -275,6 +275,18 @@ class Trace(Record, frozen=True, kw_only=True):
     """Calls that wait for their person to be identified; each becomes deliveries, or expires."""
 
 
+class Remains(StrEnum):
+    """Where the bytes of somebody who was erased may still be, although nothing finds them any more."""
+
+    NOTHING = "nothing"
+    UNTIL_WRITTEN = "until_written"
+    """In the store's file, until it is written to: somebody was reading it."""
+    UNTIL_REUSED = "until_reused"
+    """In the database's files until their room is used again; in its log, standbys and backups until those are gone."""
+    UNTIL_VACUUMED = "until_vacuumed"
+    """The same, and as dead rows until they are vacuumed, which was not possible now."""
+
+
 class Forgotten(Record, frozen=True, kw_only=True):
     """What was erased of somebody, in numbers."""
 
@@ -286,5 +298,4 @@ class Forgotten(Record, frozen=True, kw_only=True):
     """Records and calls taken out of the journal, and calls that waited."""
     connections: tuple[str, ...] = ()
     """Where data of them came from or was to go, and may still be held; as far as the outbox reaches back."""
-    is_overwritten: bool = True
-    """Nothing of it is left in the files. False: somebody was reading; it goes with the next writes."""
+    remains: Remains = Remains.NOTHING

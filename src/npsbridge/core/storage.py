@@ -114,7 +114,10 @@ class Store(Protocol):
         """Remember which ids belong to an email; a later id replaces an earlier one, a missing one does not."""
 
     async def heard(self, connection: str) -> int:
-        """A number that changes when a webhook of a connection is journaled where another process did it; else 0."""
+        """The number of the last webhook of a connection that was journaled; 0 where only one process journals any."""
+
+    async def webhooks(self, connection: str, *, after: int, limit: int) -> list[JournalEntry]:
+        """The webhooks of a connection that were journaled behind a number, in order."""
 
     # --- calls ---
 

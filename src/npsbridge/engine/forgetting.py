@@ -29,5 +29,5 @@ async def forget(store: Store, wanted: list[PersonId]) -> Forgotten:
         deliveries=sum(one.deliveries for one in parts),
         records=sum(one.records for one in parts),
         connections=tuple(sorted({name for one in parts for name in one.connections})),
-        is_overwritten=parts[-1].is_overwritten,
+        remains=parts[-1].remains,
     )

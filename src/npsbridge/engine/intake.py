@@ -10,14 +10,16 @@ from npsbridge.core.keys import normalised_email
 from npsbridge.core.leases import current_lease
 from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.ports import Page, Parser
-from npsbridge.core.reading import digest
-from npsbridge.core.records import Arrival, Origin
+from npsbridge.core.reading import digest, split
+from npsbridge.core.records import Arrival, JournalEntry, Origin
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import BadRecord
 
 REMEMBERED = 20_000
 """Records recognised without asking the store; more than the overlap of a round ever shows."""
+MOST_WEBHOOKS = 500
+"""Of other replicas, between two pages, that are looked into; of more it is cheaper to know nothing."""
 
 
 class Intake:
@@ -37,6 +39,8 @@ class Intake:
         self._stored: dict[CallSource, Counter] = {}
         self._known: dict[str, tuple[int, int]] = {}
         """By connection: the last webhook of it, and the fence, that the memory goes with."""
+        self._own: OrderedDict[str, None] = OrderedDict()
+        """Fingerprints of webhooks that were journaled here, until they are met among those of all replicas."""
 
     async def page(self, connection: str, page: Page) -> int:
         """Journal what is new on a page together with its checkpoint; returns how many records were new.
@@ -65,6 +69,10 @@ class Intake:
             StoreUnavailable: nothing was kept; the vendor must be told to try again.
         """
         await self._append(connection, Origin.WEBHOOK, records, None)
+        if self._seams.store.leases.is_shared:
+            self._own[_key(connection, _body(records))] = None
+            while len(self._own) > MOST_WEBHOOKS:
+                self._own.popitem(last=False)
         self._remember(connection, {_key(connection, record): record for record in records})
 
     async def unsubscribed(self, emails: Sequence[str]) -> None:
@@ -104,7 +112,7 @@ class Intake:
         arrival = Arrival(
             connection=connection,
             origin=origin,
-            body=b"[" + b",".join(records) + b"]",
+            body=_body(records),
             count=len(records),
             received_at=self._seams.clock.now_ms(),
         )
@@ -115,17 +123,26 @@ class Intake:
             self._bell.ring()
 
     async def _trust_memory(self, connection: str) -> None:
-        """Forget what was journaled here once another replica may have journaled something newer.
-
-        That is when it told us of a webhook, and when it polled meanwhile: then the lease has another fence.
-        """
+        """Learn what other replicas took by webhook; forget all once one may have polled: the fence is another."""
         lease = current_lease()
-        known = (await self._seams.store.heard(connection), lease.fence if lease else 0)
-        if self._known.get(connection, known) != known:
+        last, fence = await self._seams.store.heard(connection), lease.fence if lease else 0
+        heard, polled = self._known.get(connection, (last, fence))
+        if fence != polled or (last != heard and not await self._learn(connection, heard)):
             self._journaled.clear()
             self._latest.clear()
             self._checkpoints.pop(connection, None)
-        self._known[connection] = known
+        self._known[connection] = (last, fence)
+
+    async def _learn(self, connection: str, after: int) -> bool:
+        """Remember the webhooks behind a number that were journaled elsewhere; False when there are too many."""
+        entries = await self._seams.store.webhooks(connection, after=after, limit=MOST_WEBHOOKS)
+        for entry in entries:
+            key = _key(connection, entry.body)
+            if key in self._own:
+                del self._own[key]  # it was remembered when it came, and what was read since is newer
+            else:
+                self._remember(connection, {_key(connection, record): record for record in _records(entry)})
+        return len(entries) < MOST_WEBHOOKS
 
     def _is_latest(self, key: str) -> bool:
         """Whether a record was journaled, and no other version of its response since."""
@@ -150,6 +167,19 @@ class Intake:
             return f"{connection}/{parse(connection, record).id}" if parse else key
         except BadRecord:
             return key
+
+
+def _body(records: Sequence[bytes]) -> bytes:
+    """Records as one journal entry."""
+    return b"[" + b",".join(records) + b"]"
+
+
+def _records(entry: JournalEntry) -> list[bytes]:
+    """The records of a journal entry; none of one that cannot be read, which becomes of no response."""
+    try:
+        return split(entry.body)
+    except BadRecord:
+        return []
 
 
 def _key(connection: str, record: bytes) -> str:

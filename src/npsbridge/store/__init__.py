@@ -17,7 +17,7 @@ _POSTGRES: Final = "postgresql://"
 
 
 def open_store(
-    url: str, *, clock: Clock, exclusive: bool = True, only_existing: bool = False, folder: Path | None = None
+    url: str, *, clock: Clock, exclusive: bool = True, must_exist: bool = False, folder: Path | None = None
 ) -> AbstractAsyncContextManager[Store]:
     """The store that a URL names, for the length of an `async with` block.
 
@@ -26,7 +26,7 @@ def open_store(
         clock: where the store's own times come from.
         exclusive: hold the store as the daemon does, a file alone and a database as one of its replicas; verbs of the
             command line work beside daemons without.
-        only_existing: refuse a database without tables of ours, instead of making them.
+        must_exist: refuse what is not there yet, instead of making it.
         folder: where a relative path starts; the working directory when None.
 
     Raises:
@@ -38,7 +38,7 @@ def open_store(
         insist_on_driver()
         from npsbridge.store.postgres.store import open_postgres  # noqa: PLC0415
 
-        return open_postgres(url, clock=clock, is_daemon=exclusive, only_existing=only_existing)
+        return open_postgres(url, clock=clock, is_daemon=exclusive, must_exist=must_exist)
     if not url.startswith(_SQLITE):
         fault = Fault(
             setting=_SETTING,
@@ -49,7 +49,7 @@ def open_store(
     from npsbridge.store.sqlite.store import open_sqlite  # noqa: PLC0415
 
     path = (folder or Path.cwd()) / url.removeprefix(_SQLITE)
-    return open_sqlite(path, clock=clock, exclusive=exclusive)
+    return open_sqlite(path, clock=clock, exclusive=exclusive, must_exist=must_exist)
 
 
 def insist_on_driver() -> None:

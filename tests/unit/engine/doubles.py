@@ -16,6 +16,7 @@ from npsbridge.core.records import (
     Health,
     Hinted,
     JournalEntry,
+    Origin,
     Recall,
     RememberedResponse,
     Routing,
@@ -38,8 +39,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.leases = Alone(Clock())
-        self.webhooks: dict[str, int] = {}
-        """By connection: the number of the last webhook that any process journaled."""
+        self.hooked: list[JournalEntry] = []
+        """Webhooks that replicas journaled, in order; none where nobody shares the store."""
         self.full: set[str] = set()
         """Names of methods that find no room."""
         self.facts_noted: dict[str, str] = {}
@@ -62,12 +63,28 @@ class MemoryStore:
         self.purged: list[int] = []
         self.changes: list[bool] = []
 
+    def webhook_of(self, connection: str, body: bytes) -> None:
+        """Some replica has taken a webhook."""
+        entry = JournalEntry(
+            id=len(self.hooked) + 1,
+            connection=connection,
+            origin=Origin.WEBHOOK,
+            count=1,
+            received_at=NOW,
+            body=body,
+        )
+        self.hooked.append(entry)
+
     def _room(self, name: str) -> None:
         if name in self.full:
             raise StoreFull("no room")
 
     async def heard(self, connection: str) -> int:
-        return self.webhooks.get(connection, 0)
+        return max((one.id for one in self.hooked if one.connection == connection), default=0)
+
+    async def webhooks(self, connection: str, *, after: int, limit: int) -> list[JournalEntry]:
+        found = [one for one in self.hooked if one.connection == connection and one.id > after]
+        return found[:limit]
 
     async def facts(self) -> Mapping[str, str]:
         return self.facts_noted
@@ -86,6 +103,10 @@ class MemoryStore:
     async def append(self, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None) -> None:
         self._room("append")
         self.arrivals += arrivals
+        if self.leases.is_shared:
+            for one in arrivals:
+                if one.origin is Origin.WEBHOOK:
+                    self.webhook_of(one.connection, one.body)
         if checkpoint is not None:
             self.checkpoints[checkpoint[0]] = checkpoint[1]
 

@@ -3,11 +3,13 @@
 import orjson
 import pytest
 
+from contract.store.examples import response
 from npsbridge.core.leases import Lease, under
+from npsbridge.core.model import Response
 from npsbridge.core.ports import Page
 from npsbridge.core.records import Origin
 from npsbridge.engine.bell import Bell
-from npsbridge.engine.intake import REMEMBERED, Intake
+from npsbridge.engine.intake import MOST_WEBHOOKS, REMEMBERED, Intake
 from npsbridge.errors import StoreFull
 from unit.engine.doubles import NOW, MemoryStore, seams_of
 
@@ -101,14 +103,58 @@ async def test_a_webhook_is_journaled_without_a_checkpoint() -> None:
 # --- other replicas ---------------------------------------------------------------------------------------------
 
 
-async def test_an_answer_that_is_taken_back_after_a_webhook_at_another_replica_is_news() -> None:
+NINE, TWO, OTHER = b'{"id":1,"score":9}', b'{"id":1,"score":2}', b'{"id":2,"score":5}'
+
+
+def respondent(connection: str, record: bytes) -> Response:
+    found = orjson.loads(record)
+    return response(str(found["id"]), connection, score=found["score"])
+
+
+def among_replicas() -> tuple[MemoryStore, Intake]:
+    """A store that others share, and the intake of one replica."""
     store = MemoryStore()
-    intake = Intake(seams_of(store), Bell())
-    await intake.page("shop", page(b'{"id":1,"score":9}'))
-    assert await intake.page("shop", page(b'{"id":1,"score":9}')) == 0
-    store.webhooks["shop"] = 7  # it said that the score is 2
-    assert await intake.page("shop", page(b'{"id":1,"score":9}')) == 1
-    assert await intake.page("shop", page(b'{"id":1,"score":9}')) == 0
+    store.leases.is_shared = True
+    return store, Intake(seams_of(store), Bell(), {"shop": respondent})
+
+
+async def test_an_answer_that_is_taken_back_after_a_webhook_at_another_replica_is_news() -> None:
+    store, intake = among_replicas()
+    await intake.page("shop", page(NINE, OTHER))
+    store.webhook_of("shop", b"[" + TWO + b"]")
+    assert await intake.page("shop", page(NINE, OTHER)) == 1
+    assert await intake.page("shop", page(NINE, OTHER)) == 0
+
+
+async def test_what_another_replica_took_by_webhook_is_not_journaled_again() -> None:
+    store, intake = among_replicas()
+    await intake.page("shop", page(NINE, OTHER))
+    store.webhook_of("shop", b"[" + TWO + b"]")
+    assert await intake.page("shop", page(TWO, OTHER)) == 0
+
+
+async def test_a_webhook_of_its_own_makes_it_forget_nothing() -> None:
+    _, intake = among_replicas()
+    await intake.page("shop", page(NINE, OTHER))
+    await intake.webhook("shop", [TWO])
+    assert await intake.page("shop", page(TWO, OTHER)) == 0
+
+
+async def test_a_webhook_of_its_own_that_was_overtaken_by_a_page_is_not_the_latest() -> None:
+    _, intake = among_replicas()
+    await intake.page("shop", page(NINE))
+    await intake.webhook("shop", [TWO])
+    assert await intake.page("shop", page(NINE)) == 1
+    assert await intake.page("shop", page(NINE)) == 0
+
+
+async def test_of_too_many_webhooks_at_other_replicas_it_trusts_nothing_it_knew() -> None:
+    store, intake = among_replicas()
+    await intake.page("shop", page(OTHER))
+    for _ in range(MOST_WEBHOOKS):
+        store.webhook_of("shop", b"[" + NINE + b"]")
+    assert await intake.page("shop", page(OTHER)) == 1
+    assert await intake.page("shop", page(OTHER)) == 0
 
 
 async def test_a_poller_that_gets_its_work_back_does_not_trust_what_it_knew() -> None:

@@ -13,7 +13,7 @@ import anyio
 import asyncpg
 
 from npsbridge.core.leases import current_lease
-from npsbridge.errors import LeaseLost, StoreError, StoreUnusable
+from npsbridge.errors import LeaseLost, NoStoreYet, StoreError, StoreUnusable
 from npsbridge.store.postgres.faults import AGAIN, READ_ONLY, code_of, in_our_words
 from npsbridge.store.postgres.hosts import CONNECT_SECONDS, Hosts
 from npsbridge.store.postgres.place import Place
@@ -129,21 +129,25 @@ async def _insist_on_lease(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def open_connections(place: Place, *, only_existing: bool = False) -> AsyncIterator[Connections]:
+async def open_connections(
+    place: Place, *, must_exist: bool = False, as_it_is: bool = False
+) -> AsyncIterator[Connections]:
     """Connections for the length of a block, to a schema that is created or upgraded first where needed.
 
     Args:
         place: where to.
-        only_existing: refuse a schema that is not there, as a verb does that only looks.
+        must_exist: refuse a schema in which no store is yet.
+        as_it_is: the same, and upgrade nothing.
 
     Raises:
+        NoStoreYet: it must exist, and does not.
         StoreUnavailable: the database cannot be reached.
         StorePermission: it refuses us.
         StoreUnusable: it does not keep what it is told, or is of a newer release.
     """
     with in_our_words(place.shown):
         hosts = Hosts(place)
-        await _prepare(hosts, place, only_existing=only_existing)
+        await _prepare(hosts, place, must_exist=must_exist or as_it_is, as_it_is=as_it_is)
 
         async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
             return await hosts.connect()
@@ -161,24 +165,28 @@ async def open_connections(place: Place, *, only_existing: bool = False) -> Asyn
         await _close(pool)
 
 
-async def _prepare(hosts: Hosts, place: Place, *, only_existing: bool) -> None:
+async def _prepare(hosts: Hosts, place: Place, *, must_exist: bool, as_it_is: bool) -> None:
     connection = await hosts.connect(within=UPGRADE_SECONDS)
     try:
-        if await connection.fetchval("SELECT current_schema()") is None:
-            async with one_at_a_time(connection):
-                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(place.schema)}")
         version = await version_of(connection)
         if version > len(UPGRADES):
             raise StoreUnusable(
                 f"{place.shown} is of a newer release (version {version}, this one knows {len(UPGRADES)}); "
                 "install that release"
             )
-        if version == 0 and only_existing:
-            raise StoreUnusable(f"there is no store at {place.shown} yet; `npsbridge run` makes it")
-        if version < len(UPGRADES):
-            await upgrade(connection)
+        if version == 0 and must_exist:
+            raise NoStoreYet(place.shown)
+        if version < len(UPGRADES) and not as_it_is:
+            await _make_current(connection, place)
     finally:
         await connection.close(timeout=CLOSE_SECONDS)
+
+
+async def _make_current(connection: asyncpg.Connection, place: Place) -> None:
+    if await connection.fetchval("SELECT current_schema()") is None:
+        async with one_at_a_time(connection):
+            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(place.schema)}")
+    await upgrade(connection)
 
 
 def _quoted(name: str) -> str:

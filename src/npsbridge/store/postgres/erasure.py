@@ -10,13 +10,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import asyncpg
+from loguru import logger
 
 from npsbridge.core.model import State
 from npsbridge.core.people import ERASED, IdKind, PersonId, key_of
-from npsbridge.core.records import Forgotten
+from npsbridge.core.records import Forgotten, Remains
+from npsbridge.errors import StoreError
 from npsbridge.store.marks import ids_of_respondent, inbound_key
 from npsbridge.store.postgres import calls, people
 from npsbridge.store.postgres import statements as sql
+from npsbridge.store.postgres.connections import Connections
 from npsbridge.store.postgres.texts import column, stored, told
 from npsbridge.store.postgres.writes import count
 from npsbridge.store.rows import FINISHED, respondent
@@ -60,6 +63,12 @@ FORGET_IDENTITIES: Final[Mapping[IdKind, str]] = {
 }
 HINTS: Final = "SELECT id, hint FROM hints"
 FORGET_HINTS: Final = "DELETE FROM hints WHERE id = ANY($1::bigint[])"
+
+# By itself VACUUM leaves index entries of few rows alone (PostgreSQL's documentation, "VACUUM", INDEX_CLEANUP).
+VACUUM: Final = (
+    "VACUUM (INDEX_CLEANUP ON) journal, bodies, outbox, responses, newest, identities, persons, person_ids, redirects, "
+    "awaited, said, hints"
+)
 
 # Whoever else is written to by an email is found by it from then on, the newest of them.
 INHERIT: Final = """
@@ -133,6 +142,19 @@ async def erase_all(connection: asyncpg.Connection, person_id: PersonId, found: 
         records=records + awaited,
         connections=tuple(sorted(connections)),
     )
+
+
+async def vacuum(connections: Connections) -> Remains:
+    """Have the database take dead rows out of its tables and indexes now, not when a fifth of a table has changed.
+
+    What it cannot do, or not in time, it does later by itself, and other engines always do.
+    """
+    try:
+        await connections.rows(VACUUM)
+    except (StoreError, asyncpg.PostgresError) as error:
+        logger.bind(reason=str(error)).warning("The database did not vacuum what was erased; it will do so later")
+        return Remains.UNTIL_VACUUMED
+    return Remains.UNTIL_REUSED
 
 
 async def redact(connection: asyncpg.Connection, numbers: Iterable[int], ids: Collection[PersonId]) -> None:

@@ -25,11 +25,14 @@ async def inspect(url: str) -> list[Found]:
         StoreError: it cannot be read; the kinds of it say what to do.
     """
     place = place_of(url)
-    async with open_connections(place, only_existing=True) as connections:
+    async with open_connections(place, as_it_is=True) as connections:
         ((version,),) = await connections.rows("SELECT max(number) FROM upgrades")
+        what = f"{place.shown}, version {version} of {len(UPGRADES)}"
+        if version < len(UPGRADES):
+            return [Found(subject="store", is_good=None, text=f"{what}; the next start brings it there")]
         ledger = rows.ledger(await connections.rows(sql.LEDGER))
         return [
-            Found(subject="store", is_good=True, text=f"{place.shown}, version {version} of {len(UPGRADES)}"),
+            Found(subject="store", is_good=True, text=what),
             # To connect has proved it: see npsbridge.store.postgres.connections.verified.
             Found(subject="durability", is_good=True, text="commits wait for the disk (synchronous_commit, fsync)"),
             await _belonging(connections),

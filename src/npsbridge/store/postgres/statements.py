@@ -55,6 +55,10 @@ ENTRIES: Final = """
     SELECT id, connection, origin, count, received_at, body FROM journal WHERE id = ANY($1::bigint[]) ORDER BY id
 """
 LAST_WEBHOOK: Final = "SELECT max(id) FROM journal WHERE connection = $1 AND origin = 'webhook'"
+WEBHOOKS: Final = """
+    SELECT id, connection, origin, count, received_at, body FROM journal
+    WHERE connection = $1 AND origin = 'webhook' AND id > $2 ORDER BY id LIMIT $3
+"""
 
 MOVE_CHECKPOINT: Final = """
     INSERT INTO checkpoints (connection, checkpoint) VALUES ($1, $2)

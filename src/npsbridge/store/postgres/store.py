@@ -114,6 +114,11 @@ class PostgresStore:
         ((last,),) = await self._connections.rows(sql.LAST_WEBHOOK, connection)
         return last or 0
 
+    async def webhooks(self, connection: str, *, after: int, limit: int) -> list[JournalEntry]:
+        """The webhooks of a connection behind a number, whichever replica journaled them."""
+        found = await self._connections.rows(sql.WEBHOOKS, connection, after, limit)
+        return [rows.journal_entry(row) for row in found]
+
     async def _execute(self, statement: str, *values: Any) -> None:
         """Write with one statement."""
 
@@ -214,10 +219,10 @@ class PostgresStore:
         await self._write(lambda connection: people_rows.suppress(connection, ids, because))
 
     async def forget(self, person_id: PersonId) -> Forgotten:
-        """Erase all that is held of whom an id names; the database's own log and dead rows outlive it for a while."""
+        """Erase all that is held of whom an id names; the database's own files and log outlive it for a while."""
         found = await self._connections.together(lambda connection: erasure.look_for(connection, person_id))
         forgotten = await self._write(lambda connection: erasure.erase_all(connection, person_id, found))
-        return msgspec.structs.replace(forgotten, is_overwritten=False)
+        return msgspec.structs.replace(forgotten, remains=await erasure.vacuum(self._connections))
 
     async def erasures(self) -> int:
         """How often somebody was erased."""
@@ -424,7 +429,7 @@ class PostgresStore:
 
 @asynccontextmanager
 async def open_postgres(
-    url: str, *, clock: Clock, is_daemon: bool, only_existing: bool = False
+    url: str, *, clock: Clock, is_daemon: bool, must_exist: bool = False
 ) -> AsyncIterator[PostgresStore]:
     """The store in a schema, which is created or upgraded first where needed.
 
@@ -432,15 +437,16 @@ async def open_postgres(
         url: `postgresql://user:password@host/database`; `?search_path=` names another schema than `npsbridge`.
         clock: for the times that are ours.
         is_daemon: one replica of several; otherwise a verb of the command line, which tells at once what it wrote.
-        only_existing: refuse a schema that is not there.
+        must_exist: do not make it.
 
     Raises:
+        NoStoreYet: it must exist, and does not.
         StoreUnavailable: the database cannot be reached.
         StoreUnusable: it does not keep what it is told, numbers out of order, or is of a newer release.
         StorePermission: it refuses us.
     """
     async with AsyncExitStack() as stack:
-        connections = await stack.enter_async_context(open_connections(place_of(url), only_existing=only_existing))
+        connections = await stack.enter_async_context(open_connections(place_of(url), must_exist=must_exist))
         if is_daemon:
             with connections.in_our_words():
                 await insist_on_order(connections)

@@ -11,7 +11,7 @@ from pathlib import Path
 from stat import S_IMODE, S_IWGRP, S_IWOTH
 from typing import Final
 
-from npsbridge.errors import StoreError, StoreFull, StorePermission, StoreUnusable
+from npsbridge.errors import NoStoreYet, StoreError, StoreFull, StorePermission, StoreUnusable
 from npsbridge.store import rows
 from npsbridge.store.findings import Found, judged_ledger
 from npsbridge.store.sqlite import statements as sql
@@ -67,12 +67,13 @@ def version_of_store(path: Path) -> int:
     """The number of the last upgrade that a store has seen.
 
     Raises:
-        StoreUnusable: there is none, or it is none of ours.
+        NoStoreYet: there is none.
+        StoreUnusable: it is none of ours.
         StorePermission: it may not be read and written.
     """
     version = find_version(path)
     if version is None:
-        raise StoreUnusable(f"there is no store at {path} yet; `npsbridge run` makes it")
+        raise NoStoreYet(path)
     return version
 
 

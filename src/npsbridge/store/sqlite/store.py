@@ -22,6 +22,7 @@ from npsbridge.core.records import (
     JournalEntry,
     Ledger,
     Recall,
+    Remains,
     RememberedResponse,
     Retention,
     Routing,
@@ -32,7 +33,7 @@ from npsbridge.core.records import (
     Trace,
 )
 from npsbridge.core.storage import UNROUTED_BYTES
-from npsbridge.errors import StoreError
+from npsbridge.errors import NoStoreYet, StoreError
 from npsbridge.store import rows
 from npsbridge.store.alone import Alone
 from npsbridge.store.sqlite import calls, erasure, steering, writes
@@ -105,6 +106,11 @@ class SqliteStore:
         """Webhooks are journaled by the one daemon that holds the file."""
         del connection
         return 0
+
+    async def webhooks(self, connection: str, *, after: int, limit: int) -> list[JournalEntry]:
+        """None of another process's."""
+        del connection, after, limit
+        return []
 
     # --- routing --------------------------------------------------------------------------------------------------
 
@@ -199,7 +205,7 @@ class SqliteStore:
         found = await anyio.to_thread.run_sync(erasure.look_for, self._path, person_id)
         forgotten = await self._writer.run(lambda database: erasure.erase_all(database, person_id, found))
         is_overwritten = await anyio.to_thread.run_sync(erasure.fold_in, self._path)
-        return msgspec.structs.replace(forgotten, is_overwritten=is_overwritten)
+        return forgotten if is_overwritten else msgspec.structs.replace(forgotten, remains=Remains.UNTIL_WRITTEN)
 
     async def erasures(self) -> int:
         """How often somebody was erased."""
@@ -404,20 +410,26 @@ class SqliteStore:
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path, *, clock: Clock, exclusive: bool) -> AsyncIterator[SqliteStore]:
+async def open_sqlite(
+    path: Path, *, clock: Clock, exclusive: bool, must_exist: bool = False
+) -> AsyncIterator[SqliteStore]:
     """The store in a file, which is created or upgraded first where needed.
 
     Args:
         path: the file; symbolic links are followed.
         clock: for the times that are ours.
         exclusive: hold the store alone, as a daemon does; otherwise read and write beside one.
+        must_exist: do not make it.
 
     Raises:
+        NoStoreYet: it must exist, and does not.
         StoreLocked: another daemon holds it, or it has to be created or upgraded and one does.
         StoreUnusable: empty, foreign, damaged, or of a newer release.
         StorePermission: the file or its folder may not be read and written.
         StoreFull, StoreError: the disk is full or fails.
     """
+    if must_exist and not await anyio.to_thread.run_sync(path.exists):
+        raise NoStoreYet(path)
     real, witness = real_place(path), None
     async with AsyncExitStack() as stack:
         if exclusive:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 import databases
@@ -10,7 +11,7 @@ from contract.store.examples import arrival, owe, planned, route, settle
 from npsbridge.clock import Clock
 from npsbridge.core.leases import Lease, Replica, under
 from npsbridge.core.model import State
-from npsbridge.core.records import Routing
+from npsbridge.core.records import Origin, Routing
 from npsbridge.core.storage import Store
 from npsbridge.errors import LeaseLost
 from npsbridge.store import open_store
@@ -126,3 +127,8 @@ async def test_a_webhook_at_another_replica_is_heard_of(store: Store) -> None:
     before = await store.heard("delighted")
     await route(store, filtered=1)
     assert await store.heard("delighted") == before == 0
+    await store.append([msgspec.structs.replace(arrival(body=b"[1]"), origin=Origin.WEBHOOK), arrival(body=b"[2]")])
+    await store.append([msgspec.structs.replace(arrival("shop"), origin=Origin.WEBHOOK)])
+    [entry] = await store.webhooks("delighted", after=before, limit=9)
+    assert (entry.id, entry.body) == (await store.heard("delighted"), b"[1]")
+    assert await store.webhooks("delighted", after=entry.id, limit=9) == []

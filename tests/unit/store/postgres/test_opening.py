@@ -8,10 +8,11 @@ import pytest
 import databases
 from contract.store.examples import arrival
 from npsbridge.clock import Clock
-from npsbridge.errors import StorePermission, StoreUnavailable, StoreUnusable
+from npsbridge.errors import NoStoreYet, StorePermission, StoreUnavailable, StoreUnusable
 from npsbridge.store import open_store
 from npsbridge.store.postgres import hosts
 from npsbridge.store.postgres.hosts import Hosts
+from npsbridge.store.postgres.inspection import inspect
 from npsbridge.store.postgres.place import place_of
 from npsbridge.store.postgres.upgrades import UPGRADES, upgrade, version_of
 
@@ -107,6 +108,23 @@ async def test_an_upgrade_that_fails_leaves_the_old_shape() -> None:
         await upgrade(connection, (*UPGRADES, ("CREATE TABLE more (one INT)", "CREATE TABEL wrong")))
     assert await version_of(connection) == len(UPGRADES)
     assert await connection.fetchval("SELECT to_regclass('more')") is None
+    await connection.close()
+
+
+async def test_who_only_looks_makes_no_schema_and_upgrades_none() -> None:
+    url = await fresh()
+    with pytest.raises(NoStoreYet, match="there is no store at"):
+        async with open_store(url, clock=Clock(), exclusive=False, must_exist=True):
+            pytest.fail("it must not open")
+    with pytest.raises(NoStoreYet):
+        await inspect(url)
+    connection = await asyncpg.connect(url)
+    assert await connection.fetchval("SELECT current_schema()") is None
+    await connection.execute(f"CREATE SCHEMA {databases.schema_of(url)}")
+    await upgrade(connection, UPGRADES[:1])
+    [found] = await inspect(url)
+    assert (found.is_good, found.text.endswith("; the next start brings it there")) == (None, True)
+    assert await version_of(connection) == 1
     await connection.close()
 
 

@@ -7,6 +7,7 @@ from contract.store.examples import Wall, arrival, planned, remembered, route
 from contract.store.people import ANN, BOB, email, identify, tell, user
 from npsbridge.clock import Clock
 from npsbridge.core.people import PersonId
+from npsbridge.core.records import Remains
 from npsbridge.core.storage import Store
 from npsbridge.store.sqlite import erasure
 from npsbridge.store.sqlite.store import open_sqlite
@@ -39,7 +40,7 @@ async def test_i20_no_byte_of_an_erased_person_is_left_in_the_files(tmp_path: Pa
         await fill(store)
         assert all(secret.lower() in bytes_below(tmp_path) for secret in SECRETS)
         forgotten = await store.forget(asked)
-        assert forgotten.is_overwritten
+        assert forgotten.remains is Remains.NOTHING
         assert [secret for secret in SECRETS if secret.lower() in bytes_below(tmp_path)] == []
         assert b"bob@example.com" in bytes_below(tmp_path)
         assert (await store.ledger()).imbalance == 0
