@@ -81,7 +81,7 @@ class Inspector:
         """Make a store what it was when it was new."""
         tables = self.tables(schema)
         deleting = "".join(f"{_delete(schema, table)};" for table in tables if table not in STANDING)
-        self.execute(schema, f"{deleting} UPDATE numbers SET last = 0" if tables else "")
+        self.execute(schema, f"{deleting} UPDATE numbers SET last = 0" if tables else "")  # noqa: S608 - ours
 
     def lapse(self, schema: str) -> None:
         """Let so much time pass that nobody who has died is taken for alive any more."""

@@ -15,8 +15,8 @@ from npsbridge.engine.forgetting import forget, ids_of
 from npsbridge.settings import Settings
 
 _IN_DATABASE: Final = (
-    "PostgreSQL keeps erased bytes in its files until it uses their room again (VACUUM FULL takes them away, and nobody "
-    "can work meanwhile), and in its log, standbys and backups until those are gone."
+    "PostgreSQL keeps erased bytes in its files until it uses their room again (VACUUM FULL takes them away, but "
+    "nobody can work meanwhile), and in its log, standbys and backups until those are gone."
 )
 REMAINS: Final = {
     Remains.UNTIL_WRITTEN: "Somebody was reading the store: the erased bytes leave its files with the next writes.",
