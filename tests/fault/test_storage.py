@@ -12,7 +12,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -287,6 +287,26 @@ async def test_f6_a_full_disk_is_answered_503_until_there_is_room_and_nothing_is
             assert await track(daemon) == 200
             daemon.send(signal.SIGTERM)
             assert await daemon.ended() == 0
+        assert exit_code([one for one in inspect(disk / "npsbridge.db") if one.subject != "room"]) == 0
+
+
+async def test_f6_a_start_on_a_disk_without_any_room_ends_with_74_and_says_what_is_needed(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        settings = {**ENVIRONMENT, "STORE_URL": f"sqlite:///{disk}/npsbridge.db"}
+        async with daemon_process(tmp_path, settings) as daemon:
+            assert await track(daemon) == 200
+            daemon.send(signal.SIGKILL)
+            await daemon.ended()
+        with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(b"x" * PAGE)
+        async with daemon_process(tmp_path, settings) as daemon:
+            assert await daemon.ended() == 74
+        assert "free some room on the disk, nothing else is needed" in daemon.output
+        assert "Traceback" not in daemon.output
+        (disk / "filler").unlink()
+        async with daemon_process(tmp_path, settings) as daemon:
+            assert await track(daemon) == 200
         assert exit_code([one for one in inspect(disk / "npsbridge.db") if one.subject != "room"]) == 0
 
 

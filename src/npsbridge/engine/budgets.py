@@ -37,6 +37,7 @@ class Budgets:
         self._windows = {name: window for name, window in windows.items() if window.limit > 0}
         self._seams = seams
         self._noted: set[str] = set()
+        self._has_begun = False
 
     async def recall(self) -> None:
         """Take up where the last process was, before anything is asked."""
@@ -49,12 +50,20 @@ class Budgets:
                 lost = int(window.limit * AFTER_A_CRASH) - sum(cost for _, cost in used)
                 used += [(WINDOW, lost)] if lost > 0 else []
             window.restore(now, used)
-        await self._seams.store.note_fact(_ENDED_IN_PEACE, "no")
+        await self._note_beginning()
+
+    async def _note_beginning(self) -> None:
+        """From now on an end that is not noted is a crash; on a full disk that is noted as soon as there is room."""
+        with suppress(StoreUnavailable):
+            await self._seams.store.note_fact(_ENDED_IN_PEACE, "no")
+            self._has_begun = True
 
     async def run(self) -> None:
         """Note what is used while it is much; cancelled from outside."""
         while True:
             await anyio.sleep(NOTE_EVERY)
+            if not self._has_begun:
+                await self._note_beginning()
             for name, window in self._windows.items():
                 used = sum(cost for _, cost in window.booked(self._seams.clock.monotonic()))
                 if used >= window.limit * WORTH_NOTING:

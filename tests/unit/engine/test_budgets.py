@@ -1,6 +1,10 @@
 """What is used of a limit counts after a restart as well."""
 
+import asyncio
 from dataclasses import replace
+
+import anyio
+import pytest
 
 from npsbridge.core.pace import RateWindow
 from npsbridge.engine.budgets import Budgets
@@ -70,3 +74,23 @@ async def test_a_store_that_has_failed_does_not_keep_the_daemon_from_ending() ->
     process.store.full.add("note_fact")
     await process.budgets.end()
     assert process.store.facts_noted == {"budgets:ended_in_peace": "no"}
+
+
+async def test_f6_a_start_without_room_is_noted_as_soon_as_there_is_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    store.full = {"note_fact"}
+    crashed = Process(store)
+    await crashed.budgets.recall()
+    rounds = iter([True, False, False])
+
+    async def next_round(_: float) -> None:
+        if (is_full := next(rounds, None)) is None:
+            raise asyncio.CancelledError
+        store.full = {"note_fact"} if is_full else set()
+
+    monkeypatch.setattr(anyio, "sleep", next_round)
+    with pytest.raises(asyncio.CancelledError):
+        await crashed.budgets.run()
+    after = Process(store, ms=NOW + 1000)
+    await after.budgets.recall()
+    assert (after.ask(30), after.ask(1)) == (0.0, 60.0)
