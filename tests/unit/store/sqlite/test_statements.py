@@ -45,6 +45,15 @@ def test_a_claim_seeks_by_its_indexes(database: sqlite3.Connection) -> None:
     assert any("outbox_waiting (connection=? AND person=? AND next_attempt_at>?)" in line for line in lines)
 
 
+@pytest.mark.parametrize("statement", [sql.SUBJECTS_OF_MESSAGE, sql.DELIVERIES_OF_MESSAGE])
+def test_a_message_of_a_response_is_looked_for_in_one_index_and_in_no_table(
+    database: sqlite3.Connection, statement: str
+) -> None:
+    lines = plan(database, statement)
+    assert any("USING COVERING INDEX outbox_subject (subject>?)" in line for line in lines)
+    assert [line for line in lines if line.startswith("SCAN")] == []
+
+
 HOT = [
     "AWAIT_ROUTING",
     "CHECKPOINT",
