@@ -9,7 +9,7 @@ from anyio.abc import TaskGroup
 
 from npsbridge.app.parts import Parts, rules, takes_calls
 from npsbridge.app.replica import this_replica
-from npsbridge.core.ports import Forwarder
+from npsbridge.core.ports import Forwarder, Sender
 from npsbridge.core.records import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.budgets import Budgets
@@ -18,6 +18,7 @@ from npsbridge.engine.doubt import Doubts
 from npsbridge.engine.fleet import Team, Work
 from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.lead import Lead
 from npsbridge.engine.poll import Poller
 from npsbridge.engine.readback import ReadBack
 from npsbridge.engine.router import Desk, Router
@@ -28,6 +29,10 @@ from npsbridge.settings import Settings, SurveySettings
 
 Run = Callable[[], Awaitable[None]]
 
+RECORDS_AHEAD = 600
+"""Read and not yet decided about: two runs of the router."""
+DELIVERIES_AHEAD = 1_000
+"""Decided and not yet sent: a lane always finds a batch and the next one."""
 READ_LATELY = 1_000
 """Records of each connection that need not be parsed again: several pages, so that the router may lag behind a bit."""
 
@@ -92,7 +97,7 @@ class Loops:
 
 def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     """Make every loop that these parts need."""
-    bell, bells = Bell(), {sender.connection: Bell() for sender in (*parts.sinks, *parts.forwarders)}
+    bell, bells = Lead(RECORDS_AHEAD), _leads([*parts.sinks, *parts.forwarders])
     # The intake reads what it journals, and the router a moment later what is in the journal: the same records.
     parsers = {name: lru_cache(maxsize=READ_LATELY)(parse) for name, parse in parts.parsers.items()}
     intake = Intake(seams, bell, parsers)
@@ -140,7 +145,11 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     )
 
 
-def _forwarding_lane(forwarder: Forwarder, seams: Seams, *, bell: Bell, settings: Settings) -> Lane:
+def _leads(senders: Sequence[Sender]) -> dict[str, Lead]:
+    return {sender.connection: Lead(DELIVERIES_AHEAD) for sender in senders}
+
+
+def _forwarding_lane(forwarder: Forwarder, seams: Seams, *, bell: Lead, settings: Settings) -> Lane:
     """A lane with doubts of its own, for what was under way is taken up afresh whenever a lane begins."""
     doubts = Doubts(forwarder, seams, on_unknown=_on_unknown(settings, forwarder.connection))
     return Lane(forwarder, seams, bell=bell, give_up_after=settings.retention.retry, doubts=doubts)

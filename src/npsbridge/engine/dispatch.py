@@ -30,9 +30,9 @@ from npsbridge.core.ports import Sender
 from npsbridge.core.records import Settlement
 from npsbridge.core.settle import Pace, Verdict, next_pace, settlements
 from npsbridge.engine.abreast import Abreast
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.doubt import Doubts
+from npsbridge.engine.lead import Lead
 from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreError, StoreUnavailable
@@ -82,7 +82,7 @@ class Lane:
         destination: Sender,
         seams: Seams,
         *,
-        bell: Bell,
+        bell: Lead,
         give_up_after: float,
         frozen: Mapping[str, str] | None = None,
         doubts: Doubts | None = None,
@@ -134,15 +134,23 @@ class Lane:
             await self._note(self._resting)
         if self._doubts:
             await self._doubts.recall()
-        while not self._stopping.is_set() and self._pace.verdict is not Verdict.RETIRED:
-            try:
-                await (self._stand_still() if self._is_paused else self.step())
-            except StoreUnavailable:
-                await self._rest(FULL_DISK_PAUSE)
+        try:
+            while not self._stopping.is_set() and self._pace.verdict is not Verdict.RETIRED:
+                await self._go_on()
+        finally:
+            self._bell.rest()
+
+    async def _go_on(self) -> None:
+        try:
+            await (self._stand_still() if self._is_paused else self.step())
+        except StoreUnavailable:
+            self._bell.rest()
+            await self._rest(FULL_DISK_PAUSE)
 
     async def _stand_still(self) -> None:
         """Wait until the operator resumes the connection; whoever does so, or stops the lane, rings."""
         await self._note(Condition.PAUSED, by_hand(self._name))
+        self._bell.rest()
         while self._is_paused and not self._stopping.is_set():
             await self._bell.wait(LONGEST_SLEEP)
         if not self._is_paused:
@@ -157,6 +165,7 @@ class Lane:
         self._claimed_at = self._ahead_claimed_at if ahead else self._seams.clock.monotonic()
         batch = ahead or await self._claim(now) or await self._left_behind(now)
         if not batch:
+            self._bell.rest()
             await self._bell.wait(await self._until_due(now))
             return
         await self._rest_unless_paused(self._window.reserve(self._seams.clock.monotonic(), len(batch)))
@@ -225,8 +234,13 @@ class Lane:
         await self._record(settled)
         self._tell(batch, outcomes, settled)
         self._pace = next_pace(self._pace, said, limit=self._sender.batch_limit, jitter=jitter)
+        flows = self._pace.verdict is Verdict.FLOWS
+        if flows and self._goes_on():
+            self._bell.done(len(batch))
+        else:
+            self._bell.rest()
         await self._show(settled)
-        if self._pace.verdict is not Verdict.FLOWS:
+        if not flows:
             await self._rest_unless_paused(max(self._pace.pause, SHORTEST_PAUSE))
 
     async def _set_out(self, batch: Sequence[Delivery]) -> Sequence[Delivery]:

@@ -12,7 +12,7 @@ from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.ports import Page, Parser
 from npsbridge.core.reading import digest, split
 from npsbridge.core.records import Arrival, JournalEntry, Origin
-from npsbridge.engine.bell import Bell
+from npsbridge.engine.lead import Lead
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import BadRecord
 
@@ -25,7 +25,7 @@ MOST_WEBHOOKS = 500
 class Intake:
     """Journals pages, webhooks and calls, and rings for the router."""
 
-    def __init__(self, seams: Seams, bell: Bell, parsers: Mapping[str, Parser] | None = None) -> None:
+    def __init__(self, seams: Seams, bell: Lead, parsers: Mapping[str, Parser] | None = None) -> None:
         """With `parsers`, by connection, an edit that is taken back is recognised as news; without, it is not."""
         self._seams = seams
         self._bell = bell
@@ -60,6 +60,7 @@ class Intake:
         await self._append(connection, origin, list(fresh.values()), page.checkpoint)
         self._checkpoints[connection] = page.checkpoint
         self._remember(connection, fresh)
+        await self._bell.shorten()
         return len(fresh)
 
     async def webhook(self, connection: str, records: Sequence[bytes]) -> None:
@@ -120,7 +121,7 @@ class Intake:
         await self._seams.store.append([arrival] if records else [], checkpoint=place)
         if records:
             self._seams.metrics.ingest_events.labels(origin.value, "stored").inc(len(records))
-            self._bell.ring()
+            self._bell.hand_over(len(records))
 
     async def _trust_memory(self, connection: str) -> None:
         """Learn what other replicas took by webhook; forget all once one may have polled: the fence is another."""

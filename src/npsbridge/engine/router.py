@@ -1,5 +1,6 @@
 """Reads the journal in order, asks the core what follows, and makes it true in one transaction per run."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,8 +17,8 @@ from npsbridge.core.ports import Destination, Parser
 from npsbridge.core.records import JournalEntry, Recall, RememberedResponse, Routing, Shelved
 from npsbridge.core.route import Rules, emails, people, read, release, route, user_ids
 from npsbridge.core.storage import Store
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.forwarding import CallRouter
+from npsbridge.engine.lead import Lead
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreUnavailable
 from npsbridge.telemetry import hears
@@ -51,7 +52,7 @@ class Desk:
 class Router:
     """The one task that moves things from the journal to the outbox."""
 
-    def __init__(self, desk: Desk, seams: Seams, *, bell: Bell, bells: Mapping[str, Bell]) -> None:
+    def __init__(self, desk: Desk, seams: Seams, *, bell: Lead, bells: Mapping[str, Lead]) -> None:
         """`bell` is rung when something was journaled; `bells` are those of the lanes, by connection."""
         self._desk = desk
         self._seams = seams
@@ -63,14 +64,22 @@ class Router:
 
     async def run(self) -> None:
         """Route for ever; cancelled from outside."""
-        while True:
-            try:
-                if not await self.step():
-                    await self._bell.wait(await self._until_next())
-                elif self._was_short:
-                    await anyio.sleep(BREATH)
-            except StoreUnavailable:
-                await anyio.sleep(FULL_DISK_PAUSE)
+        try:
+            while True:
+                await self._go_on()
+        finally:
+            self._bell.rest()
+
+    async def _go_on(self) -> None:
+        try:
+            if not await self.step():
+                self._bell.rest()
+                await self._bell.wait(await self._until_next())
+            elif self._was_short:
+                await anyio.sleep(BREATH)
+        except StoreUnavailable:
+            self._bell.rest()
+            await anyio.sleep(FULL_DISK_PAUSE)
 
     async def step(self) -> bool:
         """Route what waits in the journal, or release held-back responses; False when there was nothing to do."""
@@ -122,6 +131,9 @@ class Router:
         recall = await recall_of(self._store, connection, responses, self._desk.rules)
         now = self._seams.clock.now_ms()
         await self._commit(connection, route(readings, recall, rules=self._desk.rules, plans=self._plans, now=now))
+        self._bell.done(sum(entry.count for entry in entries))
+        for sink in self._desk.sinks:
+            await self._bells[sink.connection].shorten()
 
     async def _release(self, held: Sequence[RememberedResponse]) -> None:
         connection = held[0].response.connection
@@ -140,9 +152,10 @@ class Router:
         _tell_shelved(connection, routings)
         if hears("DEBUG"):
             _tell_planned(routings)
-        for name in {delivery.connection for routing in routings for delivery in routing.deliveries}:
+        owed = Counter(delivery.connection for routing in routings for delivery in routing.deliveries)
+        for name, count in owed.items():
             if bell := self._bells.get(name):
-                bell.ring()
+                bell.hand_over(count)
 
     async def _redact(self, routings: Sequence[Routing]) -> None:
         """Leave nothing in the journal of those who were erased before it came."""

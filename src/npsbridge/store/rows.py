@@ -107,7 +107,7 @@ def fate(planned: PlannedDelivery) -> State:
     return State.QUEUED if planned.expired_because is None else State.EXPIRED
 
 
-def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, now: int) -> Row:
+def owed_row(number: int, planned: PlannedDelivery, journal_id: int | None, now: int) -> Row:
     """The row of a delivery that has just become owed, or is not to be sent at all, in the order of `shelf_row`."""
     state = fate(planned)
     waits_until = None
@@ -126,6 +126,20 @@ def owed_row(number: int, planned: PlannedDelivery, *, journal_id: int | None, n
         now,
         waits_until,
         None if state in OWED else now,
+        journal_id,
+    )
+
+
+def owed_at_once_row(number: int, planned: PlannedDelivery, journal_id: int | None, now: int) -> Row:
+    """Id, connection, person, kind, message id, subject, created, journal id of a delivery that may go at once."""
+    return (
+        number,
+        planned.connection,
+        planned.person,
+        planned.kind,
+        planned.message_id,
+        planned.subject,
+        now,
         journal_id,
     )
 

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from contract.store.examples import START, Wall, owe, planned, ready, route, settle, shelved
@@ -67,6 +68,26 @@ async def test_i20_what_is_owed_no_longer_can_be_told_from_what_still_is(store: 
 async def test_a_claim_takes_the_first_ones_in_order_of_acceptance(store: Store) -> None:
     await owe(store, *(planned(f"m{number}", f"p{number % 3}") for number in range(10)))
     assert await ready(store, limit=4) == ["m0", "m1", "m2", "m3"]
+
+
+async def test_what_is_claimed_is_what_the_outbox_holds_however_soon_or_often(store: Store, wall: Wall) -> None:
+    wall.ms += 5
+    first = await owe(store, planned("m1", "ann", subject="delighted/1"), planned("m2", "ben", kind="identify"))
+    soon = await store.claim("segment", now=wall.ms, limit=9)
+    await settle(store, first[1:], State.QUEUED, reason="HTTP 503")
+    wall.ms += 5
+    numbers = first + await owe(store, planned("m3", not_before=START), planned("m4", not_before=LATER), planned("m5"))
+    again = await store.claim("segment", now=LATER, limit=9)
+    assert soon == [one for one in again if one.id in first[:1]] + [
+        msgspec.structs.replace(again[1], attempts=0, reason=None)
+    ]
+    assert again == [await store.delivery(number) for number in numbers]
+
+
+async def test_what_was_dropped_since_it_was_decided_is_not_claimed(store: Store) -> None:
+    numbers = await owe(store, planned("m1"), planned("m2"), planned("m3"))
+    assert await store.drop(numbers[1:2], because="nobody wants it") == 1
+    assert await ready(store) == ["m1", "m3"]
 
 
 async def test_a_claim_goes_on_after_what_the_caller_has_in_hand(store: Store) -> None:

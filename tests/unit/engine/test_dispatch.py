@@ -10,9 +10,9 @@ import pytest
 from end_to_end.harness import log_kept
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.dispatch import FULL_DISK_PAUSE, HELD_UP_PAUSE, MOST_AHEAD, Lane
+from npsbridge.engine.lead import Lead
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, a_delivery, seams_of
 
 pytestmark = pytest.mark.looptime
@@ -34,7 +34,7 @@ class Line:
         self.store = MemoryStore()
         self.store.owed = {number: a_delivery(number) for number in range(1, owed + 1)}
         self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + self.time + self.jump)
-        self.bell = Bell()
+        self.bell = Lead(1_000)
         self.destination = ScriptedDestination(*outcomes, batch_limit=batch_limit, rate_limit=rate_limit)
         self.lane = Lane(self.destination, self.seams, bell=self.bell, give_up_after=give_up_after, frozen=frozen)
 
@@ -332,3 +332,41 @@ async def test_a_full_disk_is_told_as_it_is() -> None:
         await anyio.sleep(FULL_DISK_PAUSE * 3)
         made.lane.stop()
     assert made.destination.batches == [[1, 2]]
+
+
+# --- how far the router may run ahead -----------------------------------------------------------------------------
+
+
+async def kept_waiting(made: Line) -> bool:
+    """Whether somebody who is far ahead of the lane waits for it."""
+    began = made.time
+    made.bell.hand_over(1_000_000)
+    await made.bell.shorten()
+    return made.time > began
+
+
+async def test_a_lane_whose_deliveries_are_taken_is_waited_for_until_it_has_no_more() -> None:
+    made = Line(owed=2)
+    assert not await kept_waiting(made)
+    await made.lane.step()
+    assert await kept_waiting(made)
+    await made.lane.step()
+    assert not await kept_waiting(made)
+
+
+async def test_i6_nobody_waits_for_a_lane_whose_destination_fails() -> None:
+    made = Line(Delivered(), RetryLater(reason="HTTP 503"), owed=2, batch_limit=1)
+    await made.lane.step()
+    async with asyncio.TaskGroup() as group:
+        attempt = group.create_task(made.lane.step())
+        await asyncio.sleep(0.01)
+        assert not attempt.done()  # it rests
+        assert not await kept_waiting(made)
+
+
+async def test_i6_nobody_waits_for_a_lane_that_has_ended() -> None:
+    made = Line(owed=2)
+    await made.lane.step()
+    made.lane.stop()
+    await made.lane.run()
+    assert not await kept_waiting(made)

@@ -10,10 +10,10 @@ from npsbridge.core.model import State
 from npsbridge.core.outcome import Delivered, Outcome, Paused, RetryLater
 from npsbridge.core.ports import Page
 from npsbridge.core.records import Hinted, Retention
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.dispatch import Lane
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.lead import Lead
 from npsbridge.engine.pauses import Pauses, by_hand, pause_fact, paused_in
 from npsbridge.engine.poll import Poller
 from npsbridge.engine.readback import ReadBack
@@ -41,7 +41,7 @@ class Beside:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + asyncio.get_running_loop().time())
-        self.bell = Bell()
+        self.bell = Lead(1_000)
         retention = Retention(journal=1, delivered=1, dead=1)
         self.upkeep = Upkeep(self.seams, retention=retention, bells=[self.bell])
 
@@ -181,7 +181,7 @@ async def test_i18_a_paused_lane_stops_promptly() -> None:
 
 def a_poller(beside: Beside, *rounds: list[Page | Exception]) -> tuple[Poller, ScriptedSource]:
     source = ScriptedSource(*rounds)
-    return Poller(source, beside.seams, Intake(beside.seams, Bell())), source
+    return Poller(source, beside.seams, Intake(beside.seams, Lead(1_000))), source
 
 
 async def test_a_paused_poller_asks_nobody_and_goes_on_where_it_was() -> None:
@@ -208,7 +208,7 @@ async def test_a_poller_that_starts_paused_asks_nobody() -> None:
 
 async def test_hints_wait_on_disk_while_their_connection_is_paused() -> None:
     beside, source = Beside(), ScriptedLookup()
-    readback = ReadBack("shop", source, beside.seams, Intake(beside.seams, Bell()))
+    readback = ReadBack("shop", source, beside.seams, Intake(beside.seams, Lead(1_000)))
     beside.write("shop", is_paused=True)
     async with beside.running(readback.run):
         await readback.note(["a"])

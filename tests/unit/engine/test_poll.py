@@ -6,9 +6,9 @@ import pytest
 
 from end_to_end.harness import log_kept
 from npsbridge.core.ports import Page
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.lead import Lead
 from npsbridge.engine.poll import LONGEST_BACKOFF, LONGEST_PROBE, Poller
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import Gone, PersonMustAct, TryLater, UnreadablePage
@@ -22,7 +22,7 @@ class Round:
         self.store = MemoryStore()
         self.seams: Seams = seams_of(self.store)
         self.source = ScriptedSource(*rounds)
-        self.poller = Poller(self.source, self.seams, Intake(self.seams, Bell()))
+        self.poller = Poller(self.source, self.seams, Intake(self.seams, Lead(1_000)))
 
     @property
     def state(self) -> Condition | None:

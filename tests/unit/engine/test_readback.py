@@ -6,9 +6,9 @@ import pytest
 
 from end_to_end.harness import log_kept
 from npsbridge.core.records import Origin
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.lead import Lead
 from npsbridge.engine.readback import AT_ONCE, FIRST_BACKOFF, FIRST_PROBE, LONGEST_SLEEP, ReadBack
 from npsbridge.errors import Gone, PersonMustAct, StoreFull, TryLater
 from unit.engine.doubles import Hands, MemoryStore, ScriptedLookup, seams_of
@@ -24,7 +24,7 @@ class Desk:
         self.source = ScriptedLookup(**trouble)
         self.hands = Hands()
         self.seams = replace(seams_of(self.store), clock=self.hands)
-        self.readback = ReadBack("shop", self.source, self.seams, Intake(self.seams, Bell()))
+        self.readback = ReadBack("shop", self.source, self.seams, Intake(self.seams, Lead(1_000)))
 
     async def steps(self, count: int) -> list[float | None]:
         return [await self.readback.step() for _ in range(count)]

@@ -10,8 +10,8 @@ from end_to_end.harness import log_kept
 from npsbridge.core.model import Emission, PlannedDelivery, Respondent, Response
 from npsbridge.core.records import JournalEntry, Origin, RememberedResponse
 from npsbridge.core.route import Rules
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.forwarding import CallRouter
+from npsbridge.engine.lead import LONGEST_WAIT, Lead
 from npsbridge.engine.router import BREATH, FULL_DISK_PAUSE, RECORDS, Desk, Router, runs
 from npsbridge.errors import BadRecord
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, seams_of
@@ -55,7 +55,7 @@ class Desktop:
     def __init__(self, *entries: JournalEntry, settle_ms: int = 0, sink: ScriptedDestination | None = None) -> None:
         self.store = MemoryStore()
         self.store.entries = list(entries)
-        self.bell, self.lane = Bell(), Bell()
+        self.bell, self.lane = Lead(1_000), Lead(1_000)
         self.seams = seams_of(self.store, wall=lambda: NOW / 1000 + asyncio.get_running_loop().time())
         desk = Desk(
             parsers={"shop": parse, "other": parse},
@@ -204,3 +204,35 @@ async def test_what_arrives_one_by_one_is_decided_together() -> None:
     await asyncio.sleep(BREATH)
     assert [routing.journal_id for routing in made.store.routings] == [1, 2, 3, 4]
     running.cancel()
+
+
+# --- keeping together ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.looptime
+async def test_a_lane_that_flows_is_given_a_moment_before_more_is_decided() -> None:
+    made = Desktop(an_entry(1, *range(10, 200)), an_entry(2, *range(200, 400)))
+    made.lane.hand_over(1_000)
+    made.lane.done(0)
+    await made.router.step()
+    assert len(made.store.routings) == 2
+    assert asyncio.get_running_loop().time() == pytest.approx(2 * LONGEST_WAIT)
+
+
+@pytest.mark.looptime
+async def test_who_reads_is_told_how_much_is_decided_about_and_when_nothing_more_is() -> None:
+    made = Desktop(an_entry(1, *range(10, 110)))
+    made.bell.hand_over(1_100)
+    await made.router.step()
+    await made.bell.shorten()
+    assert asyncio.get_running_loop().time() == 0
+    made.bell.hand_over(1)
+    await made.bell.shorten()
+    assert asyncio.get_running_loop().time() == pytest.approx(LONGEST_WAIT)
+    async with asyncio.TaskGroup() as group:
+        routing = group.create_task(made.router.run())
+        await asyncio.sleep(1)
+        made.bell.hand_over(1_001)
+        await made.bell.shorten()
+        routing.cancel()
+    assert asyncio.get_running_loop().time() == pytest.approx(LONGEST_WAIT + 1)

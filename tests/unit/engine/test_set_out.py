@@ -10,9 +10,9 @@ from npsbridge.core.forward import IDENTIFY, SURVEY
 from npsbridge.core.model import Delivery
 from npsbridge.core.outcome import Outcome
 from npsbridge.core.records import Settlement
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.dispatch import LONG_IN_HAND, Lane
 from npsbridge.engine.doubt import Doubts
+from npsbridge.engine.lead import Lead
 from unit.engine.doubles import MemoryStore, ScriptedDestination, a_delivery, seams_of
 from unit.engine.test_doubt import ScriptedForwarder
 
@@ -41,7 +41,7 @@ async def sent(*dropped: int, kind: str = SURVEY) -> list[list[int]]:
     store.owed = {number: msgspec.structs.replace(a_delivery(number), kind=kind) for number in (1, 2, 3)}
     seams = seams_of(store)
     doubts = Doubts(forwarder, seams, on_unknown="hold")
-    await Lane(forwarder, seams, bell=Bell(), give_up_after=1e9, doubts=doubts).step()
+    await Lane(forwarder, seams, bell=Lead(1_000), give_up_after=1e9, doubts=doubts).step()
     return forwarder.batches
 
 
@@ -82,7 +82,7 @@ async def told(*, seconds: float, people: int = 10, drops: int = 10) -> list[int
     vendor = SlowVendor(store, seconds=seconds, drops=drops)
     seams = seams_of(store)
     doubts = Doubts(vendor, seams, on_unknown="hold")
-    await Lane(vendor, seams, bell=Bell(), give_up_after=1e9, doubts=doubts).step()
+    await Lane(vendor, seams, bell=Lead(1_000), give_up_after=1e9, doubts=doubts).step()
     return sorted(number for batch in vendor.batches for number in batch)
 
 
@@ -101,7 +101,7 @@ async def test_what_was_claimed_ahead_and_dropped_while_the_batch_before_it_was_
     store = StoreWithDrops()
     store.owed = {number: a_delivery(number) for number in range(1, 5)}
     sink = SlowSink(store)
-    lane = Lane(sink, seams_of(store), bell=Bell(), give_up_after=1e9)
+    lane = Lane(sink, seams_of(store), bell=Lead(1_000), give_up_after=1e9)
     await lane.step()
     await lane.step()
     assert sink.batches == [[1, 2], [3]]

@@ -31,7 +31,7 @@ def test_f33_emails_are_kept_as_they_are_compared(email: str | None, kept: str |
 
 def test_a_delivery_waits_only_for_a_time_to_come() -> None:
     states = {
-        not_before: rows.owed_row(1, planned("m", not_before=not_before), journal_id=1, now=START)[6]
+        not_before: rows.owed_row(1, planned("m", not_before=not_before), 1, START)[6]
         for not_before in (None, START, START + 1)
     }
     assert states == {None: "queued", START: "queued", START + 1: "waiting"}

@@ -12,8 +12,8 @@ from aiohttp import web
 from end_to_end.harness import log_kept
 from npsbridge.core.people import IdKind, KnownPeople, Person, PersonId
 from npsbridge.core.ports import Heard
-from npsbridge.engine.bell import Bell
 from npsbridge.engine.intake import Intake
+from npsbridge.engine.lead import Lead
 from npsbridge.engine.readback import ReadBack
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import BadRecord
@@ -65,7 +65,7 @@ class Door:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.seams: Seams = seams_of(self.store)
-        intake = Intake(self.seams, Bell())
+        intake = Intake(self.seams, Lead(1_000))
         self.app: web.Application = public_app(
             Doors(
                 receivers={"shop": Signed()},

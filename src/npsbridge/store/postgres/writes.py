@@ -192,7 +192,7 @@ async def _owe(connection: asyncpg.Connection, news: Sequence[_News], now: int) 
         for planned in one.routing.deliveries:
             key = planned.connection, planned.message_id
             if planned.person not in one.gone and key not in first:
-                first[key] = id(one), rows.owed_row(0, planned, journal_id=source, now=now), planned.body
+                first[key] = id(one), rows.owed_row(0, planned, source, now), planned.body
         for item in one.routing.shelved:
             key = item.connection, item.key
             again[key] += key in first

@@ -105,6 +105,15 @@ OWE: Final = Insert(
     # There are two unique indexes, one for what speaks of something and one for what does not.
     "ON CONFLICT DO NOTHING",
 )
+# The same for what may go at once, which is nearly everything: what such rows have in common need not be bound.
+OWE_AT_ONCE: Final = Insert(
+    """
+    INSERT INTO outbox (id, connection, person, kind, message_id, subject, state, attempts, reason, created_at,
+                        next_attempt_at, settled_at, journal_id)
+    """,
+    "(?, ?, ?, ?, ?, ?, 'queued', 0, NULL, ?, NULL, NULL, ?)",
+    OWE.tail,
+)
 KEEP_BODY: Final = Insert("INSERT INTO bodies (delivery_id, body)", "(?, ?)")
 # Of these numbers, those that OWE has used: the others' messages were known.
 TAKEN: Final = "SELECT id FROM outbox WHERE id BETWEEN ? AND ?"
@@ -149,35 +158,42 @@ BESIDE: Final = f"""
     ORDER BY set_out_at DESC, id DESC LIMIT :limit
 """  # noqa: S608 - put together from constants
 # Whether an earlier delivery of the same person holds this one up: one that is on its way, or that waits for a time
-# which has not come. An earlier one that is ready holds nobody up, because it is part of the same claim.
-_HELD_UP: Final = """
-    EXISTS (
-        SELECT 1 FROM outbox AS earlier INDEXED BY outbox_inflight
-        WHERE earlier.connection = :connection AND earlier.person = ready.person AND earlier.state = 'inflight'
-          AND earlier.id > :after AND earlier.id < ready.id
-    ) OR EXISTS (
-        SELECT 1 FROM outbox AS earlier INDEXED BY outbox_waiting
-        WHERE earlier.connection = :connection AND earlier.person = ready.person AND earlier.state = 'waiting'
-          AND earlier.next_attempt_at > :now AND earlier.id > :after AND earlier.id < ready.id
-    )
+# which has not come. An earlier one that is ready holds nobody up, because it is part of the same claim. Nearly always
+# there is none of anybody, which is found out once; no row is then looked at but in the index.
+_MAY_GO: Final = """
+    (NOT (
+        EXISTS (SELECT 1 FROM outbox INDEXED BY outbox_inflight WHERE connection = :connection AND state = 'inflight')
+        OR EXISTS (
+            SELECT 1 FROM outbox INDEXED BY outbox_due
+            WHERE connection = :connection AND state = 'waiting' AND next_attempt_at > :now
+        )
+    ) OR NOT (
+        EXISTS (
+            SELECT 1 FROM outbox AS earlier INDEXED BY outbox_inflight
+            WHERE earlier.connection = :connection AND earlier.person = ready.person AND earlier.state = 'inflight'
+              AND earlier.id > :after AND earlier.id < ready.id
+        ) OR EXISTS (
+            SELECT 1 FROM outbox AS earlier INDEXED BY outbox_waiting
+            WHERE earlier.connection = :connection AND earlier.person = ready.person AND earlier.state = 'waiting'
+              AND earlier.next_attempt_at > :now AND earlier.id > :after AND earlier.id < ready.id
+        )
+    ))
 """
-CLAIM: Final = f"""
-    {_DELIVERY} WHERE id IN (
-        SELECT id FROM (
-            SELECT id FROM outbox AS ready INDEXED BY outbox_queued
-            WHERE connection = :connection AND state = 'queued' AND id > :after AND NOT ({_HELD_UP})
-            ORDER BY id LIMIT :limit
-        )
-        UNION ALL
-        SELECT id FROM (
-            SELECT id FROM outbox AS ready INDEXED BY outbox_due
-            WHERE connection = :connection AND state = 'waiting' AND next_attempt_at <= :now AND id > :after
-              AND NOT ({_HELD_UP})
-            ORDER BY id LIMIT :limit
-        )
+_READY: Final = f"""
+    SELECT id FROM (
+        SELECT id FROM outbox AS ready INDEXED BY outbox_queued
+        WHERE connection = :connection AND state = 'queued' AND id > :after AND {_MAY_GO}
+        ORDER BY id LIMIT :limit
     )
-    ORDER BY id LIMIT :limit
+    UNION ALL
+    SELECT id FROM (
+        SELECT id FROM outbox AS ready INDEXED BY outbox_due
+        WHERE connection = :connection AND state = 'waiting' AND next_attempt_at <= :now AND id > :after AND {_MAY_GO}
+        ORDER BY id LIMIT :limit
+    )
 """  # noqa: S608 - put together from constants
+CLAIM: Final = f"{_DELIVERY} WHERE id IN ({_READY}) ORDER BY id LIMIT :limit"
+CLAIM_NUMBERS: Final = f"{_READY} ORDER BY id LIMIT :limit"
 
 _SHELF: Final = "state <> 'queued' AND state <> 'waiting' AND state <> 'inflight' AND state <> 'delivered'"
 

@@ -39,6 +39,7 @@ from npsbridge.store.alone import Alone
 from npsbridge.store.sqlite import calls, erasure, steering, writes
 from npsbridge.store.sqlite import people as people_rows
 from npsbridge.store.sqlite import statements as sql
+from npsbridge.store.sqlite.fresh import Fresh
 from npsbridge.store.sqlite.lock import held_alone
 from npsbridge.store.sqlite.opening import is_current, make_current
 from npsbridge.store.sqlite.place import real_place, size_on_disk, warn_of_network
@@ -72,6 +73,7 @@ class SqliteStore:
         self._leases = Alone(clock)
         self._clock = clock
         self._data_version = data_version
+        self._fresh = Fresh()
 
     # --- journal --------------------------------------------------------------------------------------------------
 
@@ -147,7 +149,8 @@ class SqliteStore:
     async def commit_routing(self, routings: Sequence[Routing]) -> None:
         """Make routings true, in order, in one transaction."""
         now = self._clock.now_ms()
-        await self._writer.run(lambda database: writes.commit_routings(database, routings, now))
+        owed = await self._writer.run(lambda database: writes.commit_routings(database, routings, now))
+        self._fresh.keep([one for one in owed if writes.goes_at_once(one, now)], now)
 
     async def shelve(self, item: Shelved) -> None:
         """Put an unreadable page on the shelf of the dead."""
@@ -204,6 +207,7 @@ class SqliteStore:
         """Erase all that is held of whom an id names."""
         found = await anyio.to_thread.run_sync(erasure.look_for, self._path, person_id)
         forgotten = await self._writer.run(lambda database: erasure.erase_all(database, person_id, found))
+        self._fresh.forget()
         is_overwritten = await anyio.to_thread.run_sync(erasure.fold_in, self._path)
         return forgotten if is_overwritten else msgspec.structs.replace(forgotten, remains=Remains.UNTIL_WRITTEN)
 
@@ -222,6 +226,10 @@ class SqliteStore:
     async def claim(self, connection: str, *, now: int, limit: int, after: int = 0) -> list[Delivery]:
         """Ready deliveries in order of acceptance, held up where an earlier one of the same person is not ready."""
         wish = {"connection": connection, "now": now, "limit": limit, "after": after}
+        if self._fresh.has_any_for(connection):
+            numbers = [number for (number,) in await self._line.rows(sql.CLAIM_NUMBERS, wish)]
+            if (known := self._fresh.take(connection, numbers)) is not None:
+                return known
         return [rows.delivery(row) for row in await self._line.rows(sql.CLAIM, wish)]
 
     async def next_due(self, connection: str) -> int | None:
@@ -244,6 +252,7 @@ class SqliteStore:
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Record what became of attempts."""
         now = self._clock.now_ms()
+        self._fresh.attempted({one.id for one in settlements})
         await self._writer.run(lambda database: writes.settle_all(database, settlements, now))
 
     # --- what a person decides --------------------------------------------------------------------------------------

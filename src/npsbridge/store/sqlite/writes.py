@@ -47,10 +47,15 @@ def journal(database: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
         database.execute(sql.AWAIT_ROUTING, (numbers[0],))
 
 
-def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], now: int) -> None:
-    """Make routings true, in order, except those that are already."""
+Owed = tuple[int, PlannedDelivery]
+"""A delivery with its number in the outbox."""
+
+
+def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], now: int) -> list[Owed]:
+    """Make routings true, in order, except those that are already; returns the deliveries that are new."""
     waited = _end_waiting(database, routings)
     entries, true, quiet, of_quiet_ones = list[ledger.Entries](), list[Routing](), list[Routing](), 0
+    owed = list[Owed]()
     for routing in routings:
         left = waited.pop(routing.journal_id, None) if routing.journal_id is not None else _news(database, routing)
         if left is None:
@@ -61,9 +66,12 @@ def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], n
             quiet.append(routing)
             of_quiet_ones += forgotten
         else:
-            entries.append(_apply(database, routing, now, forgotten))
+            added, new = _apply(database, routing, now, forgotten)
+            entries.append(added)
+            owed += new
     calls.note_seen(database, true, now)
     count(database, [*entries, ledger.quiet(quiet, counted_before=of_quiet_ones)])
+    return owed
 
 
 def _end_waiting(database: sqlite3.Connection, routings: Sequence[Routing]) -> dict[int, int]:
@@ -84,23 +92,29 @@ def _is_news(database: sqlite3.Connection, routing: Routing) -> bool:
     return settling >= -routing.settling
 
 
-def _apply(database: sqlite3.Connection, routing: Routing, now: int, forgotten: int) -> ledger.Entries:
-    """Make one true, `forgotten` of whose records were erased, and counted as such, since it was decided."""
+def _apply(
+    database: sqlite3.Connection, routing: Routing, now: int, forgotten: int
+) -> tuple[ledger.Entries, list[Owed]]:
+    """Make one true, `forgotten` of whose records were erased, and counted as such, since it was decided.
+
+    Returns what it adds to the ledger, and to the outbox.
+    """
     source = routing.journal_id
     erased_calls = calls.end_waiting(database, routing)
     gone = people.keep(database, routing.people) | frozenset(erased_calls)
     bulk.insert(database, sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
     bulk.insert(database, sql.NOTE_NEWEST, list(routing.newest.items()))
-    stored = {state: _keep(database, some, source, now) for state, some in _by_fate(routing, gone).items()}
+    owed = _owe(database, routing, gone, now)
     people.rekey(database, routing.people, gone)
-    return ledger.routed(
+    entries = ledger.routed(
         routing,
-        stored=stored,
+        stored=Counter(rows.fate(planned) for _, planned in owed),
         waiting=calls.keep(database, routing, gone=gone),
         shelved=sum(_is_shelved_anew(database, item, source, now) for item in routing.shelved),
         erased=sum(person in gone for person in _people_of(routing)) if gone else 0,
         counted_before=len(erased_calls) + forgotten,
     )
+    return entries, owed
 
 
 def _people_of(routing: Routing) -> list[str]:
@@ -108,28 +122,27 @@ def _people_of(routing: Routing) -> list[str]:
     return [*(one.person for one in routing.deliveries), *(one.person for one in routing.awaited)]
 
 
-def _by_fate(routing: Routing, gone: Collection[str]) -> dict[State, list[PlannedDelivery]]:
-    """The deliveries of a routing by what they are from the start: owed, or not to be sent at all."""
-    sorted_out: dict[State, list[PlannedDelivery]] = {State.QUEUED: [], State.FILTERED: [], State.EXPIRED: []}
-    for one in routing.deliveries:
-        if not gone or one.person not in gone:
-            sorted_out[rows.fate(one)].append(one)
-    return sorted_out
-
-
-def _keep(database: sqlite3.Connection, deliveries: Sequence[PlannedDelivery], source: int | None, now: int) -> int:
-    """Put deliveries into the outbox; returns how many of them were not there before."""
-    if not deliveries:
-        return 0
-    numbers = _numbers(database, "outbox", len(deliveries))
-    owed = [rows.owed_row(*one, journal_id=source, now=now) for one in zip(numbers, deliveries, strict=True)]
-    stored = bulk.insert(database, sql.OWE, owed)
-    bodies = [(number, planned.body) for number, planned in zip(numbers, deliveries, strict=True)]
-    if stored < len(owed):
+def _owe(database: sqlite3.Connection, routing: Routing, gone: Collection[str], now: int) -> list[Owed]:
+    """Put the deliveries of a routing into the outbox, in order; returns those that were not there before."""
+    wanted = [one for one in routing.deliveries if one.person not in gone] if gone else routing.deliveries
+    if not wanted:
+        return []
+    numbers = _numbers(database, "outbox", len(wanted))
+    owed = list(zip(numbers, wanted, strict=True))
+    at_once = [rows.owed_at_once_row(*one, routing.journal_id, now) for one in owed if goes_at_once(one, now)]
+    others = [rows.owed_row(*one, routing.journal_id, now) for one in owed if not goes_at_once(one, now)]
+    if bulk.insert(database, sql.OWE_AT_ONCE, at_once) + bulk.insert(database, sql.OWE, others) < len(owed):
         taken = {number for (number,) in database.execute(sql.TAKEN, (numbers[0], numbers[-1]))}
-        bodies = [one for one in bodies if one[0] in taken]
-    bulk.insert(database, sql.KEEP_BODY, bodies)
-    return stored
+        owed = [one for one in owed if one[0] in taken]
+    bulk.insert(database, sql.KEEP_BODY, [(number, planned.body) for number, planned in owed])
+    return owed
+
+
+def goes_at_once(owed: Owed, now: int) -> bool:
+    """Whether it is to be sent, and need not wait."""
+    planned = owed[1]
+    waits = planned.not_before is not None and planned.not_before > now
+    return not waits and planned.filtered_because is None and planned.expired_because is None
 
 
 def shelve_page(database: sqlite3.Connection, item: Shelved, now: int) -> None:

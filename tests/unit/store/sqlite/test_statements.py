@@ -58,6 +58,7 @@ HOT = [
     "AWAIT_ROUTING",
     "CHECKPOINT",
     "CLAIM",
+    "CLAIM_NUMBERS",
     "DELIVERIES_ABOUT",
     "DELIVERY",
     "END_WAITING",
