@@ -180,16 +180,20 @@ class Router:
 
 async def recall_of(store: Store, connection: str, responses: Sequence[Response], rules: Rules) -> Recall:
     """What is known of these responses, and of their people under the identities that are known of them."""
-    first = await store.recall(
+    # Nearly always nobody's identity is known but by the answers themselves, and there is nothing more to ask.
+    keys = people(responses, {}, rules)
+    known = await store.recall(
         connection,
         responses={response.id for response in responses},
-        people=(),
+        people=keys,
         emails=emails(responses),
         user_ids=user_ids(responses),
     )
-    keys = people(responses, first.identities, rules)
-    second = await store.recall(connection, responses=(), people=keys, emails=())
-    return msgspec.structs.replace(first, newest=second.newest)
+    others = people(responses, known.identities, rules) - keys if known.identities else None
+    if not others:
+        return known
+    more = await store.recall(connection, responses=(), people=others, emails=())
+    return msgspec.structs.replace(known, newest=known.newest | more.newest)
 
 
 class _Named(msgspec.Struct, rename="camel"):

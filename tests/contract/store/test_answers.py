@@ -64,6 +64,15 @@ async def test_a_recall_of_thousands_is_complete(store: Store) -> None:
     assert set(await recalled(store, *numbers)) == set(numbers)
 
 
+async def test_a_recall_tells_what_it_was_asked_for_however_many_of_each(store: Store) -> None:
+    persons = {f"p{number}": number for number in range(700)}
+    await route(store, responses=(remembered("1"),), newest=persons, filtered=1)
+    await store.learn([Identity(user_id="u", email="ann@example.com"), Identity(user_id="v", email="bob@example.com")])
+    known = await store.recall("delighted", responses=["1"], people=persons, emails=["bob@example.com"], user_ids=["u"])
+    assert (set(known.responses), known.newest, known.erased) == ({"1"}, persons, frozenset())
+    assert known.identities == {"bob@example.com": Identity(user_id="v", email="bob@example.com")}
+
+
 @pytest.mark.parametrize("number", ["a\x00b", "'; --", "ÄÖ", "1 OR 1", "x" * 500, " "])
 async def test_f33_any_text_serves_as_an_id(store: Store, number: str) -> None:
     await route(store, count=2, responses=(remembered("a"), remembered(number)), filtered=2)

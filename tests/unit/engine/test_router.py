@@ -2,17 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from end_to_end.harness import log_kept
-from npsbridge.core.model import Emission, PlannedDelivery, Respondent, Response
-from npsbridge.core.records import JournalEntry, Origin, RememberedResponse
+from npsbridge.core.model import Emission, Identity, PlannedDelivery, Respondent, Response
+from npsbridge.core.records import JournalEntry, Origin, Recall, RememberedResponse
 from npsbridge.core.route import Rules
 from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.lead import LONGEST_WAIT, Lead
-from npsbridge.engine.router import BREATH, FULL_DISK_PAUSE, RECORDS, Desk, Router, runs
+from npsbridge.engine.router import BREATH, FULL_DISK_PAUSE, RECORDS, Desk, Router, recall_of, runs
 from npsbridge.errors import BadRecord
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, seams_of
 
@@ -204,6 +205,39 @@ async def test_what_arrives_one_by_one_is_decided_together() -> None:
     await asyncio.sleep(BREATH)
     assert [routing.journal_id for routing in made.store.routings] == [1, 2, 3, 4]
     running.cancel()
+
+
+# --- what has to be known -----------------------------------------------------------------------------------------
+
+
+class AskedStore(MemoryStore):
+    """Knows one user by the email, and when that user's newest answer was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[set[str]] = []
+
+    async def recall(self, connection: str, **wish: Any) -> Recall:
+        assert connection == "shop"
+        self.asked.append(set(wish["people"]))
+        known = {"user:u": NOW} if "user:u" in wish["people"] else {}
+        identities = {"1@example.org": Identity(user_id="u")} if "1@example.org" in wish["emails"] else {}
+        return Recall(newest=known, identities=identities)
+
+
+async def test_i14_who_is_known_by_the_email_is_asked_after_under_that_identity_as_well() -> None:
+    store = AskedStore()
+    recall = await recall_of(store, "shop", [a_response("1"), a_response("2")], Rules())
+    assert recall.newest == {"user:u": NOW}
+    assert store.asked[1:] == [{"user:u"}]
+
+
+async def test_people_who_are_known_by_their_answers_alone_are_asked_after_once() -> None:
+    store = AskedStore()
+    await recall_of(store, "shop", [a_response("2")], Rules())
+    (asked,) = store.asked
+    assert "email:2@example.org" in asked
+    assert len(asked) == 2
 
 
 # --- keeping together ---------------------------------------------------------------------------------------------

@@ -33,9 +33,6 @@ REDIRECTED: Final = """
 SUPPRESSED: Final = "SELECT digest, reason FROM suppressions WHERE digest IN (:many)"
 COUNTER: Final = "SELECT last FROM numbers WHERE name = 'persons'"
 DIGEST_KEY: Final = "SELECT key FROM digest_key"
-BY_EMAIL: Final = """
-    SELECT value, content FROM person_ids JOIN persons USING (number) WHERE kind = 'email' AND value IN (:many)
-"""
 
 NOTE_COUNTER: Final = "UPDATE numbers SET last = max(last, ?) WHERE name = 'persons'"
 KEEP: Final = Insert(
@@ -113,10 +110,9 @@ async def by_keys(reader: Reader, keys: Collection[str]) -> dict[str, Person]:
     return {key_of(number): _person.decode(content) for number, content in rows}
 
 
-async def identities(reader: Reader, emails: Collection[str]) -> dict[str, Identity]:
-    """The ids to report under, by the email that finds the person."""
-    rows = await reader.rows_of(BY_EMAIL, emails)
-    return {email: msgspec.structs.replace(_person.decode(content).identity, email=email) for email, content in rows}
+def identity(email: str, content: bytes) -> Identity:
+    """The ids to report under of the person whom an email finds, by what is kept of them."""
+    return msgspec.structs.replace(_person.decode(content).identity, email=email)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------

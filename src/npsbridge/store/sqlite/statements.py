@@ -68,9 +68,6 @@ REMEMBER_RESPONSE: Final = Insert(
         campaign = excluded.campaign, has_comment = excluded.has_comment
     """,
 )
-RECALL_RESPONSES: Final = """
-    SELECT content, revision, milestones, settle_at FROM responses WHERE connection = ? AND response_id IN (:many)
-"""
 IS_SETTLING: Final = """
     SELECT 1 FROM responses WHERE connection = ? AND response_id = ? AND settle_at IS NOT NULL
 """
@@ -85,14 +82,12 @@ NOTE_NEWEST: Final = Insert(
     "(?, ?)",
     "ON CONFLICT (person) DO UPDATE SET answered_at = max(answered_at, excluded.answered_at)",
 )
-RECALL_NEWEST: Final = "SELECT person, answered_at FROM newest WHERE person IN (:many)"
 
 LEARN: Final = """
     INSERT INTO identities (email, user_id, anonymous_id) VALUES (?, ?, ?)
     ON CONFLICT (email) DO UPDATE SET
         user_id = coalesce(excluded.user_id, user_id), anonymous_id = coalesce(excluded.anonymous_id, anonymous_id)
 """
-RECALL_IDENTITIES: Final = "SELECT email, user_id, anonymous_id FROM identities WHERE email IN (:many)"
 
 # --- outbox -----------------------------------------------------------------------------------------------------
 

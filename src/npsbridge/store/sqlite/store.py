@@ -11,7 +11,7 @@ from loguru import logger
 from npsbridge.clock import Clock
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import Delivery, Identity, State
-from npsbridge.core.people import ERASED, IdKind, KnownPeople, Person, PersonId
+from npsbridge.core.people import KnownPeople, Person, PersonId
 from npsbridge.core.records import (
     Arrival,
     AwaitedCall,
@@ -36,7 +36,7 @@ from npsbridge.core.storage import UNROUTED_BYTES
 from npsbridge.errors import NoStoreYet, StoreError
 from npsbridge.store import rows
 from npsbridge.store.alone import Alone
-from npsbridge.store.sqlite import calls, erasure, steering, writes
+from npsbridge.store.sqlite import calls, erasure, recalling, steering, writes
 from npsbridge.store.sqlite import people as people_rows
 from npsbridge.store.sqlite import statements as sql
 from npsbridge.store.sqlite.fresh import Fresh
@@ -126,16 +126,8 @@ class SqliteStore:
         user_ids: Collection[str] = (),
     ) -> Recall:
         """What is known of these responses, persons, emails and userIds."""
-        known = map(rows.remembered_response, await self._line.rows_of(sql.RECALL_RESPONSES, responses, connection))
-        newest = await self._line.rows_of(sql.RECALL_NEWEST, people)
-        identities = await self._line.rows_of(sql.RECALL_IDENTITIES, emails)
-        return Recall(
-            responses={remembered.response.id: remembered for remembered in known},
-            newest=dict(newest),
-            identities={row[0]: rows.identity(row) for row in identities}
-            | await people_rows.identities(self._line, emails),
-            erased=await self._erased(emails, user_ids),
-        )
+        asked = {"responses": responses, "newest": people, "emails": emails, "user_ids": user_ids}
+        return await recalling.recall(self._line, connection, **asked)
 
     async def settled_responses(self, *, now: int, limit: int) -> list[RememberedResponse]:
         """Held-back responses whose time has come."""
@@ -192,12 +184,6 @@ class SqliteStore:
     async def people(self, keys: Collection[str]) -> dict[str, Person]:
         """Persons by key, also by one that leads to an older person."""
         return await people_rows.by_keys(self._line, keys)
-
-    async def _erased(self, emails: Collection[str], user_ids: Collection[str]) -> frozenset[str]:
-        """Those of the emails and userIds whose persons were erased."""
-        ids = [PersonId(IdKind.EMAIL, email) for email in emails] + [PersonId(IdKind.USER, one) for one in user_ids]
-        found = await people_rows.suppressed(self._line, ids)
-        return frozenset(one.value for one, reason in found.items() if reason == ERASED)
 
     async def suppress(self, ids: Collection[PersonId], *, because: str) -> None:
         """From now on nobody may survey whom these ids name."""
