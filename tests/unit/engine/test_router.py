@@ -227,14 +227,14 @@ class AskedStore(MemoryStore):
 
 async def test_i14_who_is_known_by_the_email_is_asked_after_under_that_identity_as_well() -> None:
     store = AskedStore()
-    recall = await recall_of(store, "shop", [a_response("1"), a_response("2")], Rules())
+    recall = await recall_of(seams_of(store).store, "shop", [a_response("1"), a_response("2")], Rules())
     assert recall.newest == {"user:u": NOW}
     assert store.asked[1:] == [{"user:u"}]
 
 
 async def test_people_who_are_known_by_their_answers_alone_are_asked_after_once() -> None:
     store = AskedStore()
-    await recall_of(store, "shop", [a_response("2")], Rules())
+    await recall_of(seams_of(store).store, "shop", [a_response("2")], Rules())
     (asked,) = store.asked
     assert "email:2@example.org" in asked
     assert len(asked) == 2
