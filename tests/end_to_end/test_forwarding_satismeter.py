@@ -84,6 +84,14 @@ async def test_a_person_without_a_user_id_is_not_told_and_listed_with_the_reason
         assert reasons == ["no userId is known of this person, and SatisMeter knows people by it"] * 2
 
 
+async def test_an_event_of_a_visitor_waits_until_they_sign_in_and_goes_out_behind_the_user(tmp_path: Path) -> None:
+    async with outbound(tmp_path) as line, line.daemon() as app:
+        await line.send(app, line.track(None, REPORT, anonymous_id="a1"))
+        await line.passes(DAY / 2)
+        await line.tell(app, line.identify("007", anonymous_id="a1", **BOND))
+        assert asked(line.satismeter) == [upsert(line, "007", **BOND), event(line, "007", REPORT)]
+
+
 async def test_an_event_before_the_identify_waits_and_goes_out_behind_the_user(tmp_path: Path) -> None:
     async with outbound(tmp_path) as line, line.daemon() as app:
         await line.send(app, line.track("007", REPORT))

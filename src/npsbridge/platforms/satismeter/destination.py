@@ -120,10 +120,10 @@ class SatisMeterDestination:
             return [self._user(call, person)]
         if call.type is not CallType.TRACK or call.event not in self.events:
             return []
+        if not person.is_identified and person.suppressed_because is None:
+            return Awaited(reason=UNIDENTIFIED)  # which may bring the userId of a visitor too
         event = self._event(call, person)
-        if event.filtered_because:
-            return [event]
-        return [self._user(call, person), event] if person.is_identified else Awaited(reason=UNIDENTIFIED)
+        return [event] if event.filtered_because else [self._user(call, person), event]
 
     def _user(self, call: Call, person: Person) -> PlannedDelivery:
         """`POST /users` ("Create or update user")."""

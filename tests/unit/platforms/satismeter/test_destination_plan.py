@@ -113,6 +113,11 @@ def test_an_event_of_somebody_who_was_never_identified_waits() -> None:
     assert "no identify call" in plan.reason
 
 
+def test_an_event_of_a_visitor_who_has_not_signed_in_yet_waits_for_the_identify_as_well() -> None:
+    visitor = bond(user_id=None, anonymous_ids=("a-1",), is_identified=False, email=None, traits={})
+    assert isinstance(made().plan_call(paid(), visitor), Awaited)
+
+
 def test_an_event_of_somebody_who_is_not_to_be_surveyed_is_kept_with_the_reason() -> None:
     [plan] = planned(paid(), bond(suppressed_because="unsubscribed", is_identified=False))
     assert (plan.kind, plan.body) == ("survey", b"{}")
