@@ -6,6 +6,7 @@ and only then, that is used until it refuses the key as well. Every run of the d
 
 import base64
 from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -44,6 +45,15 @@ class _Paging(msgspec.Struct, rename="camel"):
 class _Answer(msgspec.Struct):
     data: list[msgspec.Raw]
     page: _Paging
+
+
+class _Survey(msgspec.Struct):
+    id: Any = None
+    name: Any = None
+
+
+class _Surveys(msgspec.Struct):
+    data: list[_Survey]
 
 
 class _Export(msgspec.Struct):
@@ -114,6 +124,20 @@ class ResponseLists:
         self._expect_ok(reply, path, params)
         return _v3_leaf(reply, _location(path, params))
 
+    async def survey_names(self) -> dict[str, str]:
+        """What the project's surveys are called, by id; those without a name are left out. Only v3 tells.
+
+        Raises:
+            VendorError: as its status says.
+        """
+        path = f"/v3/projects/{self._project}/campaigns"
+        reply = await self._ask(path, {}, f"Bearer {self._key}", operation="list_campaigns")
+        self._expect_ok(reply, path, {})
+        listed = _decoded(reply, _Surveys, _location(path, {})).data
+        return {
+            one.id: one.name for one in listed if isinstance(one.id, str) and isinstance(one.name, str) and one.name
+        }
+
     # --- the old export -------------------------------------------------------------------------------------------
 
     async def _by_old_key(self, span: Span) -> Leaf | None:
@@ -157,11 +181,13 @@ class ResponseLists:
 
     # --- requests -------------------------------------------------------------------------------------------------
 
-    async def _ask(self, path: str, params: Mapping[str, str], authorization: str) -> Reply:
+    async def _ask(
+        self, path: str, params: Mapping[str, str], authorization: str, *, operation: str = "list_responses"
+    ) -> Reply:
         headers = {"Authorization": authorization, "Accept": "application/json"}
         try:
             reply = await self._http.request(
-                "GET", self._base_url + path, operation="list_responses", params=params, headers=headers
+                "GET", self._base_url + path, operation=operation, params=params, headers=headers
             )
         except UnreadablePage as error:
             raise TooMuch(str(error), location=_location(path, params), body=error.body) from error

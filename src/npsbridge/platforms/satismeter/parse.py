@@ -41,6 +41,8 @@ class _Row(msgspec.Struct):
     category: Any = UNSET
     completed: Any = None
     dismissed: Any = None
+    # Put in by the source (npsbridge.platforms.satismeter.surveys).
+    campaign_name: Any = msgspec.field(default=None, name="campaignName")
     # Only in archives (`compose`); SatisMeter itself has none of these.
     updated: Any = None
     permalink: Any = None
@@ -98,7 +100,7 @@ def _response(connection: str, row: _Row, *, completed: bool, dismissed: bool) -
         updated_at=reading.optional_instant(row.updated, "/updated"),
         person=_respondent(row.user),
         permalink=row.permalink if isinstance(row.permalink, str) else UNSET,
-        campaign=_campaign(row.campaign),
+        campaign=_campaign(row.campaign, row.campaign_name),
         channel=row.method.strip().lower() or UNSET if isinstance(row.method, str) else UNSET,
         tags=[tag for tag in row.tags if isinstance(tag, str)] if isinstance(row.tags, list) else UNSET,
         answers=UNSET if row.answers is None else [_answer(answer) for answer in answers],
@@ -214,9 +216,9 @@ def _text(value: object) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
-def _campaign(value: object) -> Campaign | UnsetType:
+def _campaign(value: object, name: object) -> Campaign | UnsetType:
     if isinstance(value, str) and value:
-        return Campaign(id=value)
+        return Campaign(id=value, name=_text(name))
     if isinstance(value, dict):
         found = Campaign(id=_text(value.get("id")), name=_text(value.get("name")))
         return found if found != Campaign() else UNSET

@@ -9,6 +9,8 @@ follow their rating within minutes. The last day is read again every hour, the l
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 
+import msgspec
+
 from npsbridge.clock import Clock
 from npsbridge.core.ports import Page
 from npsbridge.core.times import milliseconds
@@ -18,6 +20,7 @@ from npsbridge.platforms.satismeter.lists import DAY, MONTH, SLACK, ResponseList
 from npsbridge.platforms.satismeter.place import BEGINNING, Descent, Floor, Leaf, Place, Row, Span
 from npsbridge.platforms.satismeter.receiver import Hint
 from npsbridge.platforms.satismeter.settings import SatisMeterSettings
+from npsbridge.platforms.satismeter.surveys import SurveyNames
 
 HOURLY, DAILY = 3600, 86_400
 """Seconds between two looks back over the last day, and over RESCAN."""
@@ -43,10 +46,15 @@ class SatisMeterSource:
         self._settings = wiring.settings
         self._clock: Clock = wiring.clock
         self._lists = ResponseLists(wiring)
+        self._names = SurveyNames(self._lists, wiring.clock, wiring.name)
         self._overlap = int(wiring.settings.overlap * 1000)
 
     async def read(self, checkpoint: bytes | None) -> AsyncIterator[Page]:
         """One round; see `Source.read`."""
+        async for page in self._round(checkpoint):
+            yield msgspec.structs.replace(page, records=await self._names.put_into(page.records))
+
+    async def _round(self, checkpoint: bytes | None) -> AsyncIterator[Page]:
         place = Place.decode(checkpoint) if checkpoint else await self._start()
         if checkpoint is None:
             yield _page([], place)
@@ -176,7 +184,8 @@ class SatisMeterSource:
         is_young = any(0 <= self._clock.now_ms() - hint.heard_at < PATIENCE for hint in missing)
         if is_young and not found:
             raise TryLater("a response that a webhook told of is not listed yet", after=ASK_AGAIN)
-        return [_completed(raw) for raw in found.values()] + [bytes(hint.body) for hint in missing]
+        listed = await self._names.put_into([_completed(raw) for raw in found.values()])
+        return listed + [bytes(hint.body) for hint in missing]
 
     async def _find(self, span: Span, wanted: set[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

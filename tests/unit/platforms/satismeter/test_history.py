@@ -28,7 +28,9 @@ async def test_every_answer_is_read_once_whatever_its_age(project: Bench) -> Non
 async def test_both_bounds_are_always_asked_for_and_v3_is(project: Bench) -> None:
     project.load(150)
     await project.read()
-    for request in project.server.requests:
+    lists = [request for request in project.server.requests if not request.path.endswith("/campaigns")]
+    assert len(lists) == project.asked > 0
+    for request in lists:
         assert request.path == f"/api/v3/projects/{project.server.project_id}/responses"
         assert "startDate=" in request.target
         assert "endDate=" in request.target
