@@ -72,7 +72,7 @@ async def test_a_promised_page_without_a_cursor_is_unreadable(project: Bench, ch
 
 async def test_a_cursor_alone_leads_on(project: Bench, checkpoint: bytes) -> None:
     project.server.faults.add(Answer(body='{"data":[],"page":{"nextPageCursor":"WzBd"}}'))
-    before = project.asked
+    before = len(project.server.requests)
     await project.read(checkpoint)
     assert project.server.requests[before + 1].target.endswith("pageCursor=WzBd")
 
