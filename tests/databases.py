@@ -1,8 +1,8 @@
 """A real PostgreSQL for the tests: one server for the whole run, an empty schema of its own for each test.
 
 Schemas are emptied and used again, for to make one takes longer than most tests. The server's programs come from the
-wheel `pgserver`, so nothing has to be installed by hand. Where the wheel is missing tests
-skip, and fail with REQUIRE_ALL_TESTS=1.
+wheel `pgserver`, so nothing has to be installed by hand; POSTGRES_PROGRAMS names the folder of another release's. Where
+the wheel is missing tests skip, and fail with REQUIRE_ALL_TESTS=1.
 """
 
 import atexit
@@ -237,6 +237,8 @@ def _user() -> str | None:
 @cache
 def _programs() -> Path:
     """Where the programs are, readable for whoever has to run them."""
+    if folder := os.environ.get("POSTGRES_PROGRAMS"):
+        return Path(folder)
     found = find_spec("pgserver")
     if found is None or found.origin is None:
         reason = "pgserver, which brings PostgreSQL, is not installed: pip install 'npsbridge[test]'"

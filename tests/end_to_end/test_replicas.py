@@ -55,6 +55,25 @@ async def test_i16_one_replica_polls_and_another_goes_on_when_it_is_gone(tmp_pat
         assert await line.state(first, "delighted:pull") in {"connected", "waiting_for_data"}
 
 
+async def test_lanes_are_spread_evenly_whoever_joins_and_leaves(tmp_path: Path) -> None:
+    async with outbound(tmp_path, STORE_URL=databases.postgres_url()) as line, AsyncExitStack() as stack:
+
+        async def spread(app: App, *loads: int) -> None:
+            def is_so() -> bool:
+                lanes = Counter(holder for name, holder in holders(app).items() if name.startswith("forward "))
+                return sorted(lanes.values()) == [*loads]
+
+            await until(is_so, within=SOON)
+
+        first = await stack.enter_async_context(line.daemon())
+        await spread(first, 5)
+        await stack.enter_async_context(line.daemon())
+        await spread(first, 2, 3)
+        async with line.daemon():
+            await spread(first, 1, 2, 2)
+        await spread(first, 2, 3)
+
+
 async def test_what_another_replica_does_is_shown_by_each(tmp_path: Path) -> None:
     async with outbound(tmp_path, STORE_URL=databases.postgres_url()) as line, AsyncExitStack() as stack:
         apps = [await stack.enter_async_context(line.daemon()) for _ in range(2)]

@@ -8,6 +8,7 @@ survey was asked for twice, and the ledger balances. What is measured is printed
 import argparse
 import asyncio
 import json
+import os
 import random
 import signal
 import tempfile
@@ -37,12 +38,20 @@ WRITE_KEY = "key-of-the-web-shop"
 EVENT = "Purchased Product"
 TAKEOVER_SECONDS = 30.0
 """Within which the work of a replica that died is another's."""
+LANE = "forward delighted"
 SKEWED = Path(__file__).with_name("skewed.py")
 PATIENCE = 60.0
 """Seconds for one call to be taken, by whichever replica, and for the work of a killed one to be taken over."""
 STANDSTILL = 150.0
 """Seconds in which something that was accepted must come to its end, once nobody sends any more: a survey of which
 nobody knows is asked after for a minute and a half."""
+
+
+def peak_megabytes(replica: Daemon) -> float:
+    """The most memory that a process has had resident, in MiB."""
+    lines = Path(f"/proc/{replica.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
 
 Trouble = Coroutine[Any, Any, None]
 """What happens while callers send; when it is over, they end."""
@@ -112,6 +121,11 @@ class Fleet:
         await asyncio.sleep(seconds)
         self.replicas[place].send(signal.SIGCONT)
 
+    def place_of(self, replica: str) -> int:
+        """Where a replica is that does some work, by its name."""
+        named = (any(line.get("replica") == replica for line in one.told) for one in self.replicas)
+        return list(named).index(True)
+
     def addresses(self) -> list[str]:
         """Where those listen that live."""
         living = [one for one in self.replicas if one.process.returncode is None]
@@ -162,6 +176,19 @@ async def _is_taken(
     return True
 
 
+async def holder_of(store: Store, work: str) -> str:
+    """Who does a piece of work, once somebody does."""
+    found: list[str] = []
+
+    async def is_done() -> bool:
+        fleet = await store.leases.fleet(seconds=LEASE_SECONDS)
+        found.extend(one.holder for one in fleet.holdings if one.name == work and one.holder)
+        return bool(found)
+
+    await until(is_done, within=PATIENCE, look_every=0.1)
+    return found[-1]
+
+
 async def all_done_since(store: Store, names: Sequence[str], moment: int) -> bool:
     """Whether each of these pieces of work is done by somebody who was heard of after a moment of the store's clock."""
     seen = await store.leases.fleet(seconds=LEASE_SECONDS)
@@ -179,7 +206,8 @@ async def trouble(fleet: Fleet, seen: Seen, store: Store, chance: random.Random,
             case "k":
                 await kill(fleet, seen, store, place)
             case "s":
-                await fleet.sleep(place, 20)
+                # Whoever asks for surveys, with some of them in hand.
+                await fleet.sleep(fleet.place_of(await holder_of(store, LANE)), 20)
             case _:
                 await fleet.roll_over()
         await asyncio.sleep(chance.uniform(0.5, 2))
@@ -221,6 +249,8 @@ class Verdict:
     ledger: Ledger
     surveys: Counter[str]
     held: int
+    megabytes: float
+    """The most memory that a replica that lives has had resident."""
 
     def insist(self) -> None:
         """Nothing lost, nothing twice.
@@ -244,6 +274,7 @@ class Verdict:
             "held": self.held,
             "ingest p50 ms": round(self.seen.percentile(0.5) * 1000, 1),
             "ingest p99 ms": round(self.seen.percentile(0.99) * 1000, 1),
+            "replica MiB": round(self.megabytes),
             "seconds behind": round(self.seen.behind, 1),
             "take-over s": [round(one, 1) for one in self.seen.takeovers],
             "not 200": dict(self.seen.refused),
@@ -276,7 +307,8 @@ class Scene:
         seen.behind += time.monotonic()
         held = len(await self.store.deliveries(state=State.HELD, limit=1_000))
         surveys = Counter(str(self.delighted.people[one.person_id].email) for one in self.delighted.survey_requests)
-        return Verdict(seen=seen, ledger=ledger, surveys=surveys, held=held)
+        megabytes = max(map(peak_megabytes, self.fleet.replicas))
+        return Verdict(seen=seen, ledger=ledger, surveys=surveys, held=held, megabytes=megabytes)
 
 
 @asynccontextmanager
@@ -336,10 +368,13 @@ async def compare(seconds: float, *, callers: int) -> None:
             count = int(name[-1])
             verdict = await run(seconds, replicas=count, callers=callers, ways="", url=url)
             verdict.insist()
-            shown = verdict.table()
-            rate = len(verdict.seen.accepted) / (seconds + verdict.seen.behind)
-            figures = (shown["ingest p50 ms"], shown["ingest p99 ms"], shown["seconds behind"])
-            print(f"{name:14} {rate:8.0f} purchases/s  p50 {figures[0]} ms  p99 {figures[1]} ms  {figures[2]} s behind")  # noqa: T201 - a script prints
+            seen, rate = verdict.seen, len(verdict.seen.accepted) / (seconds + verdict.seen.behind)
+            print(  # noqa: T201 - a script prints
+                f"{name:14} {rate:6.0f} purchases/s  200 after {seen.percentile(0.5) * 1000:4.0f} ms (p50), "
+                f"{seen.percentile(0.99) * 1000:4.0f} ms (p99)  {verdict.megabytes:4.0f} MiB a replica  "
+                f"{seen.behind:5.1f} s behind"
+            )
+    print("load", *os.getloadavg())  # noqa: T201 - a script prints
 
 
 def main() -> None:

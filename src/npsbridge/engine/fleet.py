@@ -226,7 +226,7 @@ class Team:
             deadline.set(begun, LEASE_SECONDS - MARGIN_SECONDS)
             self._tenures[name] = _Tenure(Lease(name, fence, deadline.is_ahead), deadline)
         if taken:
-            logger.bind(work=sorted(taken)).info("This replica has taken up work")
+            logger.bind(work=sorted(taken), replica=self._me.id).info("This replica has taken up work")
         self._ring()
 
     # --- what the operator should hear --------------------------------------------------------------------------------

@@ -388,8 +388,14 @@ class PostgresStore:
         return Backlog(unrouted=unrouted, oldest_unrouted=oldest, settling=settling, awaited=awaited, oldest_held=held)
 
     async def size(self) -> StoreSize:
-        """What our tables and their indexes take; the log is the whole database's, and so is its disk."""
-        ((size,),) = await self._connections.rows(sql.SIZE)
+        """What our tables and their indexes take; the log is the whole database's, and so is its disk.
+
+        0 where the engine cannot tell.
+        """
+        try:
+            ((size,),) = await self._connections.rows(sql.SIZE)
+        except asyncpg.UndefinedFunctionError:
+            size = 0
         return StoreSize(database=size)
 
     # --- notes and upkeep -----------------------------------------------------------------------------------------

@@ -55,6 +55,17 @@ async def test_without_notify_a_write_is_kept_all_the_same() -> None:
         assert await verb.changed_elsewhere()
 
 
+async def test_an_engine_that_cannot_tell_the_size_of_a_table_is_no_trouble() -> None:
+    def rewrite(kind: bytes, content: bytes) -> bytes:
+        del kind
+        return content.replace(b"pg_total_relation_size", b"no_total_relation_size")
+
+    async with rewritten(databases.postgres_url(), rewrite) as url, open_store(url, clock=Clock()) as store:
+        assert (await store.size()).database == 0
+    async with open_store(databases.postgres_url(), clock=Clock()) as store:
+        assert (await store.size()).database > 0
+
+
 async def test_i2_a_transaction_that_met_others_is_run_again_and_counts_once() -> None:
     conflicts = Conflicts(3)
     async with rewritten(databases.postgres_url(), conflicts) as url, open_store(url, clock=Clock()) as store:
