@@ -1,15 +1,17 @@
 """The loops of a daemon, made from its parts: which there are, and in which order they start and stop."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
 from npsbridge.app.parts import Parts, rules, takes_calls
 from npsbridge.app.replica import this_replica
-from npsbridge.core.ports import Forwarder, Sender
+from npsbridge.core.keys import forget_people
+from npsbridge.core.ports import Forwarder, Parser, Sender
 from npsbridge.core.records import Retention
 from npsbridge.engine.bell import Bell
 from npsbridge.engine.budgets import Budgets
@@ -35,6 +37,12 @@ DELIVERIES_AHEAD = 1_000
 """Decided and not yet sent: a lane always finds a batch and the next one."""
 READ_LATELY = 1_000
 """Records of each connection that need not be parsed again: several pages, so that the router may lag behind a bit."""
+
+
+class _Remembering(Protocol):
+    """What `lru_cache` makes of a function."""
+
+    def cache_clear(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,37 +109,22 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     # The intake reads what it journals, and the router a moment later what is in the journal: the same records.
     parsers = {name: lru_cache(maxsize=READ_LATELY)(parse) for name, parse in parts.parsers.items()}
     intake = Intake(seams, bell, parsers)
-    calls = CallRouter(parts.forwarders, seams, max_age=settings.ingest.max_trigger_age)
-    desk = Desk(parsers=parsers, sinks=parts.sinks, rules=rules(settings), calls=calls)
-    kept = settings.retention
-    retention = Retention(journal=kept.journal, delivered=kept.delivered, dead=kept.dead)
     readbacks = {name: ReadBack(name, source, seams, intake) for name, source in parts.lookups.items()}
+    is_shared = seams.store.leases.is_shared
     # Where replicas share an account's limit, the store knows what of it is used.
-    budgets = Budgets({} if seams.store.leases.is_shared else parts.windows, seams)
+    budgets = Budgets({} if is_shared else parts.windows, seams)
     feeding: dict[str, Run] = {}
     if parts.sinks or takes_calls(settings):
-        feeding["router"] = Router(desk, seams, bell=bell, bells=bells).run
-    for source in parts.sources:
-        feeding[f"poll {source.connection}"] = Poller(source, seams, intake).run
+        feeding["router"] = Router(_desk(settings, parts, seams, parsers), seams, bell=bell, bells=bells).run
+    feeding |= {f"poll {source.connection}": Poller(source, seams, intake).run for source in parts.sources}
     feeding |= {f"read back {name}": readback.run for name, readback in readbacks.items()}
-    lanes: dict[str, Callable[[], Lane]] = {}
-    for sink in parts.sinks:
-        lanes[f"forward {sink.connection}"] = partial(
-            Lane,
-            sink,
-            seams,
-            bell=bells[sink.connection],
-            give_up_after=kept.retry,
-            frozen=parts.frozen.get(sink.connection),
-        )
-    for forwarder in parts.forwarders:
-        lanes[f"forward {forwarder.connection}"] = partial(
-            _forwarding_lane, forwarder, seams, bell=bells[forwarder.connection], settings=settings
-        )
+    lanes = _lanes(settings, parts, seams, bells)
     team = Team(seams.store.leases, this_replica(settings, ["purge", *feeding, *lanes], seams.clock), seams.clock)
     all_bells = [bell, *bells.values(), *(readback.bell for readback in readbacks.values())]
-    upkeep = Upkeep(seams, retention=retention, bells=all_bells, team=team if seams.store.leases.is_shared else None)
-    feeding["purge"] = upkeep.purge
+    forget = partial(_forget_people, list(parsers.values()))
+    upkeep = Upkeep(
+        seams, retention=_retention(settings), bells=all_bells, team=team if is_shared else None, forget=forget
+    )
     return Loops(
         seams=seams,
         intake=intake,
@@ -139,10 +132,46 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
         budgets=budgets,
         team=team,
         own={"listen": upkeep.listen, "budgets": budgets.run},
-        feeding=feeding,
+        feeding={**feeding, "purge": upkeep.purge},
         lanes=lanes,
         bells=all_bells,
     )
+
+
+def _desk(settings: Settings, parts: Parts, seams: Seams, parsers: Mapping[str, Parser]) -> Desk:
+    calls = CallRouter(parts.forwarders, seams, max_age=settings.ingest.max_trigger_age)
+    return Desk(parsers=parsers, sinks=parts.sinks, rules=rules(settings), calls=calls)
+
+
+def _retention(settings: Settings) -> Retention:
+    kept = settings.retention
+    return Retention(journal=kept.journal, delivered=kept.delivered, dead=kept.dead)
+
+
+def _forget_people(parsers: Sequence[_Remembering]) -> None:
+    """Keep no record in memory that was read lately, nor any email."""
+    for parse in parsers:
+        parse.cache_clear()
+    forget_people()
+
+
+def _lanes(settings: Settings, parts: Parts, seams: Seams, bells: Mapping[str, Lead]) -> dict[str, Callable[[], Lane]]:
+    """What makes each lane, whenever it is this replica's."""
+    lanes: dict[str, Callable[[], Lane]] = {}
+    for sink in parts.sinks:
+        lanes[f"forward {sink.connection}"] = partial(
+            Lane,
+            sink,
+            seams,
+            bell=bells[sink.connection],
+            give_up_after=settings.retention.retry,
+            frozen=parts.frozen.get(sink.connection),
+        )
+    for forwarder in parts.forwarders:
+        lanes[f"forward {forwarder.connection}"] = partial(
+            _forwarding_lane, forwarder, seams, bell=bells[forwarder.connection], settings=settings
+        )
+    return lanes
 
 
 def _leads(senders: Sequence[Sender]) -> dict[str, Lead]:

@@ -149,6 +149,12 @@ _URL_NAMESPACE: Final = hashlib.sha1(uuid.NAMESPACE_URL.bytes, usedforsecurity=F
 """The digest of all our UUIDs as far as it is the same; to be copied."""
 
 
+def forget_people() -> None:
+    """Keep no email in memory that was met lately; somebody may have been erased."""
+    normalised_email.cache_clear()
+    _uuid.cache_clear()
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def _uuid(name: str) -> str:
     """`str(uuid.uuid5(uuid.NAMESPACE_URL, name))` in a fifth of the time (RFC 9562 §5.5)."""

@@ -1,6 +1,6 @@
 """What has to be done now and then: forget what is past its retention, notice what other processes wrote."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import anyio
 
@@ -23,10 +23,28 @@ RING_ANYWAY = 5.0
 class Upkeep:
     """Two quiet loops over the store."""
 
-    def __init__(self, seams: Seams, *, retention: Retention, bells: Iterable[Bell], team: Team | None = None) -> None:
-        """With a `team` others share the store, and are shown as well."""
+    def __init__(
+        self,
+        seams: Seams,
+        *,
+        retention: Retention,
+        bells: Iterable[Bell],
+        team: Team | None = None,
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make them.
+
+        Args:
+            seams: what every loop shares.
+            retention: how long what is kept.
+            bells: what wakes the loops.
+            team: where others share the store; they are shown as well.
+            forget: keeps nobody in memory; called once somebody was erased, here or by another process.
+        """
         self._seams = seams
         self._team = team
+        self._forget = forget
+        self._erasures = 0
         self._retention = retention
         self._bells = tuple(bells)
 
@@ -53,9 +71,12 @@ class Upkeep:
             await anyio.sleep(pause)
             quiet += pause
             try:
-                if await self._seams.store.changed_elsewhere() or (is_shared and quiet >= RING_ANYWAY):
+                is_news = await self._seams.store.changed_elsewhere()
+                if is_news or (is_shared and quiet >= RING_ANYWAY):
                     quiet = 0.0
                     await self._take_notice()
+                if quiet % LOOK_EVERY == 0:
+                    await self._forget_the_erased()
             except StoreUnavailable:
                 continue  # the heartbeat tells of it
 
@@ -68,6 +89,13 @@ class Upkeep:
             )
         for bell in self._bells:
             bell.ring()
+
+    async def _forget_the_erased(self) -> None:
+        """Whoever was erased is in no memory of this process from now on, be it ever so short."""
+        erasures = await self._seams.store.erasures()
+        if erasures != self._erasures:
+            self._forget()
+        self._erasures = erasures
 
 
 def work_of(connection: str, direction: str) -> str:

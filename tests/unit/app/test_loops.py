@@ -6,10 +6,13 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
+from contract.store.examples import remembered
 from npsbridge.app.loops import Loops, make_loops
 from npsbridge.app.parts import Parts
-from npsbridge.core.model import Delivery
+from npsbridge.core.keys import normalised_email
+from npsbridge.core.model import Delivery, Response
 from npsbridge.core.outcome import Delivered, Outcome
+from npsbridge.engine.upkeep import LOOK_EVERY
 from npsbridge.errors import StoreError
 from npsbridge.platforms import settings_classes
 from npsbridge.settings import load
@@ -84,3 +87,27 @@ async def test_f7_a_failing_disk_ends_all_of_them(monkeypatch: pytest.MonkeyPatc
         async with anyio.create_task_group() as group:
             loops.start_feeding(group)
     assert raised.group_contains(StoreError, match="the disk failed")
+
+
+@pytest.mark.looptime
+async def test_i20_records_that_were_read_lately_are_gone_from_memory_once_somebody_was_erased() -> None:
+    read: list[bytes] = []
+
+    def parse(connection: str, record: bytes) -> Response:
+        read.append(record)
+        return remembered("1", connection=connection).response
+
+    store = MemoryStore()
+    loops = loops_of(store, Parts(parsers={"shop": parse}))
+    listening = asyncio.ensure_future(loops.own["listen"]())
+    lately = loops.intake._parsers["shop"]
+    for _ in range(2):
+        lately("shop", b"ann@example.org")
+    assert normalised_email(" Ann@example.org ") == "ann@example.org"
+    assert (len(read), normalised_email.cache_info().currsize > 0) == (1, True)
+    store.erased += 1
+    await asyncio.sleep(LOOK_EVERY + 0.5)
+    assert normalised_email.cache_info().currsize == 0
+    lately("shop", b"ann@example.org")
+    assert len(read) == 2
+    listening.cancel()

@@ -58,3 +58,18 @@ async def test_every_bell_rings_when_another_process_has_written() -> None:
     await asyncio.sleep(LOOK_EVERY)
     assert [await bell.wait(0) for bell in bells] == [True, True]
     running.cancel()
+
+
+async def test_i20_once_somebody_was_erased_nobody_is_kept_in_memory() -> None:
+    store, forgotten = MemoryStore(), list[str]()
+    keep = Retention(journal=1, delivered=1, dead=1)
+    upkeep = Upkeep(seams_of(store), retention=keep, bells=(), forget=lambda: forgotten.append("all"))
+    running = asyncio.create_task(upkeep.listen())
+    await asyncio.sleep(LOOK_EVERY + 0.5)
+    assert forgotten == []
+    store.erased = 1
+    await asyncio.sleep(LOOK_EVERY)
+    assert forgotten == ["all"]
+    await asyncio.sleep(3 * LOOK_EVERY)
+    assert forgotten == ["all"]
+    running.cancel()
