@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 import databases
+import stores
 from proof.outputs import OUTPUTS, listen_everywhere
 from proof.stores import stores_used
 
@@ -25,6 +26,18 @@ def pytest_configure() -> None:
     # sync and async tests with a ResourceWarning; a thread without a loop gets none made.
     asyncio.set_event_loop(None)
     listen_everywhere()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = [metafunc.definition.originalname, *([metafunc.cls.__name__] if metafunc.cls else [])]
+    if stores.runs_on_both(metafunc.definition.path, *names):
+        metafunc.parametrize("_engine", (stores.SQLITE, stores.POSTGRES), indirect=True, scope="module")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _engine(request: pytest.FixtureRequest) -> None:
+    """The engine of this test's stores, which its id names where it runs on several."""
+    stores.use(getattr(request, "param", stores.SQLITE))
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ Whatever a test is about, at its end the ledger balances and every call that was
 
 import asyncio
 import inspect
-import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
@@ -18,7 +17,6 @@ import aiohttp
 import jsonschema
 from loguru import logger
 
-import databases
 from end_to_end.virtual_time import VirtualTime
 from npsbridge.app import App, running
 from npsbridge.clock import Clock
@@ -29,11 +27,10 @@ from npsbridge.platforms import settings_classes
 from npsbridge.sandbox import DelightedServer, SegmentServer
 from npsbridge.settings import Settings, load
 from npsbridge.store import open_store
+from stores import store_url
 
 Call = dict[str, Any]
 
-ON_POSTGRES = os.environ.get("TEST_STORE") == "postgres"
-"""Whether daemons work on a database; `TEST_STORE=postgres pytest tests/end_to_end` runs all of it there."""
 TWO_ROUNDS = 130.0
 """Seconds; longer than two polls take."""
 
@@ -290,7 +287,7 @@ def usual(delighted: DelightedServer, segment: SegmentServer, folder: Path) -> d
 def usual_line(segment: SegmentServer, folder: Path) -> dict[str, str]:
     """Settings of a daemon that tells Segment, whoever it hears from."""
     return {
-        "STORE_URL": databases.postgres_url() if ON_POSTGRES else f"sqlite:///{folder}/npsbridge.db",
+        "STORE_URL": store_url(folder),
         "LISTEN": "127.0.0.1:0",
         "ADMIN_LISTEN": "127.0.0.1:0",
         "SEGMENT__WRITE_KEY": segment.write_keys[0],

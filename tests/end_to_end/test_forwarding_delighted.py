@@ -10,6 +10,7 @@ import pytest
 from end_to_end.outbound import HOUR, PURCHASE, Asked, Outbound, asked, bodies, outbound, surveys
 from npsbridge.app import App
 from npsbridge.core.model import State
+from stores import store_url
 
 pytestmark = pytest.mark.looptime(noop_cycles=8)
 
@@ -100,7 +101,7 @@ async def test_the_sample_is_the_same_after_a_restart_with_another_store(tmp_pat
         calls += [line.track(f"u{number}", PURCHASE) for number in range(20)]
         drawn = []
         for store in ("first", "second"):
-            async with line.daemon(STORE_URL=f"sqlite:///{tmp_path}/{store}.db") as app:
+            async with line.daemon(STORE_URL=store_url(tmp_path, store)) as app:
                 await line.tell(app, *calls)
             drawn.append({body["email"] for body in surveys(line.delighted)})
             line.delighted.requests.clear()

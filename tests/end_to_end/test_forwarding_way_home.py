@@ -9,6 +9,7 @@ import pytest
 
 from end_to_end.harness import Call, until
 from end_to_end.outbound import ACTIVATION, HOUR, INVITATION, PURCHASE, REPORT, Outbound, outbound
+from stores import store_url
 
 pytestmark = pytest.mark.looptime(noop_cycles=8)
 
@@ -25,7 +26,7 @@ async def triggered(line: Outbound, name: str, user_id: str | None = "u1", anony
 
 async def heard(line: Outbound, name: str, *, elsewhere: bool = True) -> list[Call]:
     """What Segment is told of the answers at one vendor, by a daemon that knows of nobody if it is elsewhere."""
-    store = f"sqlite:///{line.folder}/elsewhere.db" if elsewhere else line.environment["STORE_URL"]
+    store = store_url(line.folder, "elsewhere") if elsewhere else line.environment["STORE_URL"]
     async with line.daemon(STORE_URL=store, **{f"{name.upper()}__PULL": "true"}) as app:
         await until(lambda: len(line.said()) >= 4, within=HOUR, look_every=1.0)
         await line.rests(app)

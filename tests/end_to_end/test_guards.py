@@ -12,6 +12,8 @@ import pytest
 from aiohttp import web
 from loguru import logger
 
+import databases
+from contract.store.examples import arrival
 from end_to_end.harness import until, world
 from npsbridge.clock import Clock
 from npsbridge.store import open_store
@@ -57,6 +59,20 @@ def test_i2_a_store_of_another_process_is_found_by_its_file(tmp_path: Path) -> N
     used.look_at_all()
     assert len(used.unbalanced) == 1
     path.unlink()
+
+
+async def test_i2_a_schema_that_the_test_was_given_is_told() -> None:
+    url, unused = databases.postgres_url(), databases.postgres_url()
+    async with open_store(url, clock=Clock()) as store:
+        await store.append([arrival()])
+    assert unused
+    schema, looking, used = databases.schema_of(url), databases.inspector(), Used(None)
+    used.look_at_all()
+    assert used.unbalanced == []
+    looking.execute(schema, "UPDATE ledger SET amount = amount + 1 WHERE name = 'accepted'")
+    used.look_at_all()
+    assert [line.partition(": ")[0] for line in used.unbalanced] == [f"schema {schema} does not balance by 1"]
+    looking.execute(schema, "UPDATE ledger SET amount = amount - 1 WHERE name = 'accepted'")
 
 
 # --- outputs ----------------------------------------------------------------------------------------------------

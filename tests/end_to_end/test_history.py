@@ -7,6 +7,7 @@ import pytest
 
 from end_to_end.harness import Call, World, name_of, until, world
 from npsbridge.sandbox import PastAnswer
+from stores import store_url
 
 pytestmark = pytest.mark.looptime
 
@@ -146,7 +147,7 @@ async def test_two_fresh_installs_say_the_same_under_the_same_message_ids(tmp_pa
         both.delighted.load(HISTORY[:40])
         for name in ("one", "two"):
             both.segment.forget()
-            async with both.daemon(STORE_URL=f"sqlite:///{tmp_path}/{name}.db"):
+            async with both.daemon(STORE_URL=store_url(tmp_path, name)):
                 await until(lambda: len(both.segment.events) == 140)
             ids.append(set(both.segment.message_ids))
     assert ids[0] == ids[1]

@@ -34,6 +34,7 @@ from npsbridge.sandbox.retently import RetentlyServer
 from npsbridge.sandbox.satismeter import PastAnswer as SatisMeterAnswer
 from npsbridge.sandbox.satismeter import SatisMeterServer
 from npsbridge.settings import Settings, load
+from stores import store_url
 from unit.cli.commands import Ended, command
 
 ANSWERS = 60
@@ -117,7 +118,7 @@ def environment(folder: Path, segment: SegmentServer, vendor: Vendor | None = No
     since = iso_utc(Clock().now() - timedelta(days=40))
     own = {"RATE_LIMIT": "0", "BACKFILL_SINCE": since, **vendor.settings} if vendor else {}
     return {
-        "NPSBRIDGE_STORE_URL": f"sqlite:///{folder}/npsbridge.db",
+        "NPSBRIDGE_STORE_URL": store_url(folder),
         "NPSBRIDGE_LISTEN": "127.0.0.1:0",
         "NPSBRIDGE_ADMIN_LISTEN": "127.0.0.1:0",
         "NPSBRIDGE_SEGMENT__WRITE_KEY": segment.write_keys[0],

@@ -12,6 +12,7 @@ from npsbridge.app import App
 from npsbridge.core.model import State
 from npsbridge.core.records import Shelved
 from npsbridge.sandbox import HeapServer, ResetAfterReading
+from stores import stored
 from unit.cli.commands import Ended, command
 
 AT_MOST = 5.0
@@ -186,12 +187,7 @@ async def test_i19_i20_a_person_is_forgotten_beside_a_daemon_that_never_names_th
             assert again.out.startswith("Nothing was held here of this person.")
             assert (await daemon.get("/livez"))[0] == 200
             assert ANN not in daemon.output + said.out + said.err
-        assert ANN.encode() not in stored(tmp_path)
-
-
-def stored(folder: Path) -> bytes:
-    """All bytes of the store's files."""
-    return b"".join(file.read_bytes() for file in folder.glob("npsbridge.db*"))
+        assert ANN.encode() not in b"".join(stored(both.environment["STORE_URL"]).values())
 
 
 # --- replay -----------------------------------------------------------------------------------------------------

@@ -12,36 +12,41 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from npsbridge.cli import main
 from npsbridge.platforms import settings_classes
+from npsbridge.store.postgres.store import PostgresStore
 from npsbridge.store.sqlite import upgrades
 from npsbridge.store.sqlite.store import SqliteStore
 
 PR_SET_PTRACER: Final = 0x59616D61
 """prctl(2): whom a system that is careful about ptrace lets look into this process."""
 ANYBODY: Final = ctypes.c_ulong(-1)
+STEPS: Final[Mapping[type[Any], int]] = {SqliteStore: 1, PostgresStore: 3}
+"""Of the loop, from where a write begins to where it has left this process and nobody knows how it ends."""
 BEGIN: Final = signal.SIGUSR1
 """For this a life waits that is told to; it is not lost if it comes before anybody waits."""
 
 
 def stop_at(method: str, state: str | None, fact: str | None, moment: str, passes: int) -> None:
     """Stand still around a call of a method of the store, after so many calls like it, or die within it."""
-    carry_out = getattr(SqliteStore, method)
+    kind = store_kind()
+    carry_out = getattr(kind, method)
     left = passes
 
     def concerns(given: Any) -> bool:
         return (state is None or any(one.state == state for one in given)) and (fact is None or fact == given)
 
-    async def stopping(store: SqliteStore, *arguments: Any, **options: Any) -> Any:
+    async def stopping(store: Any, *arguments: Any, **options: Any) -> Any:
         nonlocal left
         if not concerns(arguments[0]) or (left := left - 1) >= 0:
             return await carry_out(store, *arguments, **options)
         if moment == "within":
             writing = asyncio.ensure_future(carry_out(store, *arguments, **options))
-            await asyncio.sleep(0)
+            for _ in range(STEPS[kind]):
+                await asyncio.sleep(0)
             os.kill(os.getpid(), signal.SIGKILL)
             return await writing
         if moment == "after":
@@ -49,11 +54,17 @@ def stop_at(method: str, state: str | None, fact: str | None, moment: str, passe
         _say("stands still")
         return await asyncio.Event().wait()
 
-    setattr(SqliteStore, method, stopping)
+    setattr(kind, method, stopping)
+
+
+def store_kind() -> type[Any]:
+    """Of the store on which this life works."""
+    is_file = os.environ["NPSBRIDGE_STORE_URL"].startswith("sqlite")
+    return SqliteStore if is_file else PostgresStore
 
 
 def die_upgrading(passes: int) -> None:
-    """Die in the middle of an upgrade, after so many of its statements."""
+    """Die in the middle of an upgrade of a file, after so many of its statements."""
     take_step = upgrades._take_step
     left = passes
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from end_to_end.process import PATIENCE, Daemon
 from npsbridge.core.model import State
+from stores import bury
 
 STANDS_STILL: Final = "stands still"
 """What a life says when it has come to the moment that a test wants."""
@@ -46,6 +47,7 @@ class Stop:
 class Lives(Daemon):
     """The life that is lived now; what it is asked for is asked of this one, not of those before. Made by `lives`."""
 
+    store_url: str
     number: int = 0
     """How many lives there have been."""
     child: int = 0
@@ -66,6 +68,7 @@ class Lives(Daemon):
             mistake: a function of `fault.crash.mistakes`, which spoils it.
             waits: before it has done anything, for SIGUSR1.
         """
+        bury(self.store_url)
         self.number += 1
         del self.lines[:]
         assert self.process.stdin is not None
@@ -120,7 +123,7 @@ async def lives(folder: Path, environment: Mapping[str, str], **systemd: str) ->
         stderr=asyncio.subprocess.PIPE,
         limit=2**24,
     )
-    made = Lives(process=process)
+    made = Lives(process=process, store_url=environment["STORE_URL"])
     reading = asyncio.create_task(made.read())
     try:
         yield made

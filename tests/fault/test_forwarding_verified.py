@@ -17,6 +17,7 @@ from fault.survey_truth import VENDORS, fates, heard, identify, post, settings, 
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
 from npsbridge.sandbox import Hang
+from stores import bury
 
 pytestmark = pytest.mark.looptime
 
@@ -71,6 +72,7 @@ async def _ask_and_die(line: Outbound, daemon: Lives, vendor: str, *, effect: bo
     assert await post(address, [trigger(vendor, "ana", STEP)])
     await server.until(lambda: any(one.fault == "hang" for one in server.requests))
     await daemon.killed()
+    bury(line.environment["STORE_URL"])
     server.faults.clear()
 
 

@@ -13,6 +13,7 @@ import pytest
 from npsbridge.clock import Clock
 from npsbridge.core.records import JournalEntry
 from npsbridge.store import open_store
+from stores import store_url
 
 LINES = 12_000
 BAD = range(0, LINES, 1000)
@@ -60,7 +61,7 @@ def imported(folder: Path, archive: Path, *killed: str) -> subprocess.CompletedP
     return subprocess.run(  # noqa: S603 - our own command
         [sys.executable, *start, "import", str(archive), "--connection", "delighted"],
         cwd=folder,
-        env={"PATH": os.environ.get("PATH", "")},
+        env={"PATH": os.environ.get("PATH", ""), "NPSBRIDGE_STORE_URL": store_url(folder)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -72,7 +73,7 @@ def journaled(folder: Path) -> list[str]:
     """The ids in the journal, in order."""
 
     async def read() -> list[JournalEntry]:
-        async with open_store(f"sqlite:///{folder}/npsbridge.db", clock=Clock()) as store:
+        async with open_store(store_url(folder), clock=Clock()) as store:
             return await store.unrouted(LINES)
 
     return [record["id"] for entry in asyncio.run(read()) for record in json.loads(entry.body)]

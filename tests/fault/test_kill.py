@@ -12,6 +12,7 @@ from npsbridge.core.keys import message_id
 from npsbridge.core.model import Kind
 from npsbridge.sandbox import Hang, PastAnswer
 from npsbridge.sandbox.server import LookAlike
+from stores import bury
 
 HISTORY = [
     PastAnswer(email=f"p{n % 70}@example.org", score=n % 11, comment="why" if n % 3 else None, created_at=FIRST + n)
@@ -48,6 +49,7 @@ async def killed(both: World, at: Sequence[int], *, end: str, effect: bool) -> N
             daemon.send(signal.SIGKILL)
             assert await daemon.ended() == -signal.SIGKILL
         server.faults.clear()
+        bury(both.environment["STORE_URL"])
     async with daemon_process(both.folder, both.environment | {"SEGMENT__RATE_LIMIT": "0"}) as daemon:
         await until(lambda: both.segment.message_ids >= expected_ids(both))
         await daemon.ready()

@@ -11,6 +11,7 @@ from npsbridge.app import App
 from npsbridge.core.model import State
 from npsbridge.sandbox import CutConnection, Fault, Hang, PastAnswer, ResetAfterReading, ResetBeforeReading
 from npsbridge.sandbox.faults import html, redirect, status
+from stores import stored
 
 pytestmark = pytest.mark.looptime(noop_cycles=8)
 
@@ -112,16 +113,11 @@ async def test_an_outage_writes_nothing_and_costs_no_attempts(tmp_path: Path) ->
         async with both.daemon() as app:
             await until(lambda: both.last_line(FORWARD) == "retrying")
             await pass_time(both, 60)
-            before = _stored(both)
+            before = stored(both.environment["STORE_URL"])
             await pass_time(both, 6 * HOUR)
-            assert _stored(both) == before
+            assert stored(both.environment["STORE_URL"]) == before
             owed = await app.store.deliveries(state=State.QUEUED)
         assert {delivery.attempts for delivery in owed} == {0}
-
-
-def _stored(both: World) -> list[bytes]:
-    """The bytes of the store's files."""
-    return [path.read_bytes() for path in sorted(both.folder.glob("npsbridge.db*"))]
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------

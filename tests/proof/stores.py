@@ -1,7 +1,8 @@
 """I2 after every integration test: the ledger of every store that the test used balances, whoever used it and how.
 
-Stores that are opened in the test's process are noted when they are opened; those of other processes are found by
-their files. Each is looked at when the test has ended, and those of this process at every close as well.
+Files that are opened in the test's process are noted when they are opened; those of other processes are found where
+they lie; schemas of a database are those that the test was given. Each is looked at when the test has ended, and files
+of this process at every close as well.
 """
 
 import sqlite3
@@ -12,8 +13,12 @@ from typing import Any, Final
 
 import pytest
 
+import databases
+from npsbridge.core.records import Ledger
 from npsbridge.errors import StoreError
 from npsbridge.store import rows
+from npsbridge.store.postgres import statements as postgres_statements
+from npsbridge.store.postgres.upgrades import UPGRADES as POSTGRES_UPGRADES
 from npsbridge.store.sqlite import statements, store
 from npsbridge.store.sqlite.inspection import snapshot, version_of_store
 from npsbridge.store.sqlite.upgrades import APPLICATION_ID, UPGRADES
@@ -40,6 +45,9 @@ class Used:
         """At the end of the test."""
         for path in sorted(self.opened | set(stores_in(self._folder))):
             self.look_at(path)
+        for schema in databases.handed_out():
+            if wrong := imbalance_of_schema(schema):
+                self.unbalanced.append(wrong)
 
     def look_at(self, path: Path) -> None:
         """Add a line to `unbalanced` if it is."""
@@ -72,7 +80,21 @@ def imbalance(path: Path) -> str | None:
             ledger = rows.ledger(database.execute(statements.LEDGER).fetchall())
     except (StoreError, sqlite3.Error) as error:
         return f"{path} cannot be read: {error}"
-    return None if ledger.imbalance == 0 else f"{path} does not balance by {ledger.imbalance}: {ledger}"
+    return _told(str(path), ledger)
+
+
+def imbalance_of_schema(schema: str) -> str | None:
+    """The same of a schema of the tests' database; of one that nobody has made yet nothing is wrong."""
+    if "upgrades" not in databases.inspector().tables(schema):
+        return None
+    ((version,),) = databases.inspector().rows(schema, "SELECT max(number) FROM upgrades")
+    if version != len(POSTGRES_UPGRADES):
+        return None
+    return _told(f"schema {schema}", rows.ledger(databases.inspector().rows(schema, postgres_statements.LEDGER)))
+
+
+def _told(name: str, ledger: Ledger) -> str | None:
+    return None if ledger.imbalance == 0 else f"{name} does not balance by {ledger.imbalance}: {ledger}"
 
 
 @pytest.fixture

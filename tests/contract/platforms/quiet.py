@@ -4,21 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from contract.platforms.bench import Bench, bench
+from contract.platforms.bench import bench
 from contract.platforms.contract import Contract
 from contract.platforms.hooks import posted
 from contract.platforms.news import poll_interval
 from npsbridge.app import App
 from npsbridge.core.records import Arrival
+from stores import stored
 
 HALF_AN_HOUR, TEN_MINUTES = 1800.0, 600.0
 SLOWEST = 30
 """Requests a minute that the vendor allows at most in the test of rates; more would only take longer."""
-
-
-def files(both: Bench) -> dict[str, bytes]:
-    """What is on disk."""
-    return {path.name: path.read_bytes() for path in both.folder.glob("npsbridge.db*") if path.suffix != ".db-shm"}
 
 
 def appends_to(app: App) -> list[Any]:
@@ -41,12 +37,17 @@ class Quiet(Contract):
             both.answers(4)
             async with both.daemon() as app:
                 await both.another_round(app)
-                stored, said, asked, appends = files(both), len(both.said()), both.asked(), appends_to(app)
+                before, said, asked, appends = (
+                    stored(both.environment["STORE_URL"]),
+                    len(both.said()),
+                    both.asked(),
+                    appends_to(app),
+                )
                 both.told.clear()
                 await both.passes(HALF_AN_HOUR)
                 rounds = HALF_AN_HOUR / poll_interval(both) + 1
                 assert both.asked() - asked <= 2 * rounds
-                assert (files(both), appends) == (stored, [])
+                assert (stored(both.environment["STORE_URL"]), appends) == (before, [])
                 assert len(both.said()) == said
                 assert both.told == []
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contract.platforms.bench import DAY, Bench, bench
 from contract.platforms.contract import Contract
+from stores import store_url
 
 MOST_REQUESTS = 60
 
@@ -34,7 +35,7 @@ class Restarts(Contract):
             # more than a page of them in a month.
             numbers = both.answers(size + 8, ago=120 * DAY, apart=20 * DAY / size)
             for request in range(1, MOST_REQUESTS):
-                store, said = f"sqlite:///{tmp_path}/{request}.db", len(both.said())
+                store, said = store_url(tmp_path, str(request)), len(both.said())
                 was_early = await killed_at(both, request, store)
                 async with both.daemon(STORE_URL=store) as app:
                     await both.another_round(app)

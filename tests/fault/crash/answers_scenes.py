@@ -2,14 +2,12 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Collection, Iterable
-from contextlib import closing
 from itertools import takewhile
 from typing import ClassVar, Final
 
 from end_to_end.harness import until
-from fault.crash.old_store import OLDEST, SHAPES, content, downgrade, shape
+from fault.crash.old_store import old_store
 from fault.crash.scene import Scene
 from fault.crash.strace_log import SystemCall
 from fault.lives import STANDS_STILL, Stop
@@ -17,7 +15,6 @@ from npsbridge.core.keys import message_id
 from npsbridge.core.model import Kind
 from npsbridge.sandbox import PastAnswer
 from npsbridge.store import open_store
-from npsbridge.store.sqlite.upgrades import version_of
 
 DAY: Final = 86_400
 SAID_WITH_COMMENT: Final = frozenset({Kind.IDENTIFY, Kind.SUBMIT, Kind.ANSWERED, Kind.COMPLETED})
@@ -84,7 +81,7 @@ class Polling(Answers):
     async def prepare(self) -> None:
         async with open_store(self.line.environment["STORE_URL"], clock=self.line.clock):
             self.line.delighted.load(self.history())
-        self.keep_template()
+        self.store.keep()
         self.expect({Kind.IDENTIFY, Kind.SUBMIT})
 
 
@@ -102,7 +99,7 @@ class Delivering(Answers):
     async def prepare(self) -> None:
         await self.owe()
         await self.line.segment.start()
-        self.keep_template()
+        self.store.keep()
 
     async def owe(self) -> None:
         """Have everything in the outbox, while Segment is away."""
@@ -130,17 +127,8 @@ class Upgrading(Delivering):
         await self.daemon.says(STANDS_STILL)
         await self.daemon.killed()
         await self.line.segment.start()
-        template = self.line.folder / "template.db"
-        downgrade(self.line.folder / "npsbridge.db", template, to=OLDEST)
-        with closing(sqlite3.connect(template)) as database:
-            self.before = content(database)
+        self.store = await old_store(self.store)
 
     def part(self, made: Iterable[SystemCall]) -> Iterable[SystemCall]:
         """Up to the first line of the log, which comes when the store is open."""
         return takewhile(lambda one: (one.name, one.descriptor) != ("write", 2), made)
-
-    def check_disk(self, database: sqlite3.Connection) -> None:
-        super().check_disk(database)
-        version = version_of(database)
-        assert shape(database) == SHAPES.get(version), f"I21: this is no version {version}"
-        assert content(database) == self.before, f"I21: version {version} does not hold what was there before"

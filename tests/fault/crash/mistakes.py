@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from fault.cradle import store_kind
 from npsbridge.core.envelope import CallSource
 from npsbridge.core.model import Delivery
 from npsbridge.core.records import Arrival, JournalEntry, Routing
+from npsbridge.core.storage import Store
 from npsbridge.engine import supervise
 from npsbridge.engine.dispatch import Lane
 from npsbridge.engine.forwarding import CallRouter
@@ -50,15 +52,14 @@ def answers_before_the_commit() -> None:
 
 def moves_the_checkpoint_first() -> None:
     """The checkpoint is on disk before the page that it belongs to."""
-    keep = SqliteStore.append
+    kind = store_kind()
+    keep = kind.append
 
-    async def append(
-        store: SqliteStore, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None
-    ) -> None:
+    async def append(store: Store, arrivals: Sequence[Arrival], *, checkpoint: tuple[str, bytes] | None = None) -> None:
         await keep(store, [], checkpoint=checkpoint)
         await keep(store, arrivals)
 
-    _replace(SqliteStore, append)
+    _replace(kind, append)
 
 
 def notes_the_intent_late() -> None:

@@ -15,6 +15,7 @@ from typing import Final
 import aiohttp
 
 from fault.crash.enumerator import killed_at, strace_log
+from fault.crash.keeping import Files
 from fault.crash.power_cut import SYNCS, Moment, laid_out, moments
 from fault.crash.scene import Scene
 from fault.crash.strace_log import SystemCall, calls
@@ -47,7 +48,9 @@ class Order:
     """One life, and what it did too early."""
 
     def __init__(self, scene: Scene) -> None:
+        assert isinstance(scene.store, Files)
         self._scene = scene
+        self._files = scene.store
         self._folder = scene.line.folder / "after-the-power-failed"
         self.broken: list[str] = []
         """What was done too early, in words."""
@@ -92,7 +95,7 @@ class Order:
         self.at_stake["disks"] += 1
         laid_out(moment.disk, self._folder)
         with closing(sqlite3.connect(self._folder / FILES[0])) as database:
-            self._scene.check_disk(database)
+            self._files.check_disk(database)
         if self._scene.reads_history:
             async with self._left_by(moment) as store:
                 lost = await passed_over(self._scene, store)

@@ -3,17 +3,14 @@
 A scene begins from the same store every time, and whatever it sends carries a number of its own.
 """
 
-import shutil
-import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from end_to_end.outbound import Outbound
+from fault.crash.keeping import Keeping, keeping
 from fault.crash.strace_log import SystemCall
 from fault.lives import Lives
-
-STORE_FILES: Final = ("npsbridge.db", "npsbridge.db-wal", "npsbridge.db-shm", "npsbridge.db.new")
 
 
 class Scene(ABC):
@@ -30,20 +27,19 @@ class Scene(ABC):
     def __init__(self, line: Outbound, daemon: Lives) -> None:
         self.line = line
         self.daemon = daemon
+        self.store: Keeping = keeping(line.folder, line.environment["STORE_URL"])
         self.round = 0
 
     async def prepare(self) -> None:
         """Make the store that every round begins from; no life is left."""
         await self.daemon.begin()
         await self.daemon.stopped()
-        self.keep_template()
+        self.store.keep()
 
     async def begin_round(self) -> None:
         """Everything as it was, and the next number."""
         self.round += 1
-        for name in STORE_FILES:
-            (self.line.folder / name).unlink(missing_ok=True)
-        shutil.copy(self.line.folder / "template.db", self.line.folder / "npsbridge.db")
+        await self.store.put_back()
 
     async def send(self, address: str) -> None:
         """Send what no 200 has been seen for; nothing, where the work is not about what is sent."""
@@ -53,11 +49,6 @@ class Scene(ABC):
         """Of the calls of a whole life, those that belong to this kind of work."""
         return made
 
-    def check_disk(self, database: sqlite3.Connection) -> None:
-        """What must be true of a copy of the files of a life that was killed, before another one has touched them."""
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-
     @abstractmethod
     def is_done(self) -> bool:
         """Whether all that was sent has led to all it should, as far as it can be seen from outside."""
@@ -65,10 +56,6 @@ class Scene(ABC):
     @abstractmethod
     async def check(self) -> None:
         """What must be true when all is settled; a daemon runs."""
-
-    def keep_template(self) -> None:
-        """The store as it is now, of a daemon that has ended in peace, is where every round begins."""
-        shutil.copy(self.line.folder / "npsbridge.db", self.line.folder / "template.db")
 
     async def is_settled(self) -> bool:
         """Whether all is done and nothing is owed; everything that was accepted is somewhere all the time."""

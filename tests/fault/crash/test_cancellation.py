@@ -25,6 +25,7 @@ from npsbridge.metrics import Metrics
 from npsbridge.net.client import open_session
 from npsbridge.sandbox import PastAnswer
 from npsbridge.store import open_store
+from stores import store_url
 
 ANSWERS: Final = 130
 """More than a page."""
@@ -42,7 +43,7 @@ class Shop:
 
     def begin_round(self) -> None:
         self.round += 1
-        self.url = f"sqlite:///{self.line.folder}/{self.round}.db"
+        self.url = store_url(self.line.folder, str(self.round))
         self.line.segment.forget()
         first = 10 * self.round
         self.steps = {vendor: first + n for n, vendor in enumerate(VENDORS)}
@@ -174,10 +175,10 @@ async def test_i1_i3_f3_calls_whose_taking_in_is_cancelled_at_any_await_are_ther
     async with shop(tmp_path) as made:
         for at in range(1, MOST_AWAITS):
             made.begin_round()
-            async with made.loops() as (store, loops):
+            async with made.loops() as (_, loops):
                 task = asyncio.ensure_future(awaited(CutShort(made.keep(loops), at)))
                 await asyncio.wait({task})
-                await store.heartbeat()
+            async with made.loops() as (store, loops):
                 kept = [entry.count for entry in await store.unrouted(100)]
                 assert kept in ([], [len(made.calls)])
                 await made.keep(loops)

@@ -69,6 +69,8 @@ BOOKED: Final = f"""
     SELECT connection, (SELECT count(*) FROM unnest(booked) AS one WHERE one > {_NOW}) FROM budgets
 """  # noqa: S608 - put together from constants
 
+_ROUNDING_MS: Final = 1
+"""So much nearer to each other than they look may two moments be that are told in whole milliseconds."""
 _KEPT_FOR: Final = 10
 """Times the length of a lease after which a replica that is not heard of is forgotten."""
 
@@ -122,7 +124,7 @@ class PostgresLeases:
 
     async def book(self, connection: str, *, limit: float, seconds: float) -> float:
         """Book one request to an account."""
-        most, length = max(1, int(limit)), _ms(seconds * max(1.0, 1 / limit))
+        most, length = max(1, int(limit)), _ms(seconds * max(1.0, 1 / limit)) + _ROUNDING_MS
         ((wait,),) = await self._connections.rows(BOOK, connection, most, length, within=SOON_SECONDS)
         return max(0, int(wait)) / 1000
 
