@@ -48,6 +48,7 @@ def _collect_rarely() -> None:
     """Have the collector look less often, and never at what is loaded already; what dies young, dies without it."""
     gc.freeze()
     gc.set_threshold(GARBAGE, 20, 20)
+    gc.enable()
 
 
 def _logged(error: BaseException) -> int:

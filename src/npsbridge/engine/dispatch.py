@@ -1,12 +1,14 @@
 """One lane per destination: claims what is ready, attempts it, records what became of it.
 
-The lane sends one batch at a time, so that what is accepted first arrives first. A delivery that was sent and not yet
-settled when the process dies is sent again under the same messageId.
+The lane sends one batch at a time, so that what is accepted first arrives first. What was delivered is written down
+while the next batch is under way; a delivery that was sent and not yet settled when the process dies is sent again
+under the same messageId.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import anyio
@@ -119,6 +121,8 @@ class Lane:
         self._batches_ahead = 0
         self._left_something = False
         """Whether of the last batch anything was not delivered."""
+        self._unrecorded: list[Settlement] = []
+        """What was delivered last, to be written down while the batch that was claimed ahead is under way."""
 
     def stop(self) -> None:
         """Finish the attempt under way, then let `run` return."""
@@ -137,6 +141,8 @@ class Lane:
         try:
             while not self._stopping.is_set() and self._pace.verdict is not Verdict.RETIRED:
                 await self._go_on()
+            with suppress(StoreUnavailable):  # then it is sent again
+                await self._record_delivered()
         finally:
             self._bell.rest()
 
@@ -149,6 +155,7 @@ class Lane:
 
     async def _stand_still(self) -> None:
         """Wait until the operator resumes the connection; whoever does so, or stops the lane, rings."""
+        await self._record_delivered()
         await self._note(Condition.PAUSED, by_hand(self._name))
         self._bell.rest()
         while self._is_paused and not self._stopping.is_set():
@@ -162,13 +169,17 @@ class Lane:
             await self._doubts.step()
         now = self._seams.clock.now_ms()
         ahead, self._ahead = self._ahead, []
+        if not ahead:  # what is not written down would be claimed again
+            await self._record_delivered()
         self._claimed_at = self._ahead_claimed_at if ahead else self._seams.clock.monotonic()
         batch = ahead or await self._claim(now) or await self._left_behind(now)
         if not batch:
             self._bell.rest()
             await self._bell.wait(await self._until_due(now))
             return
-        await self._rest_unless_paused(self._window.reserve(self._seams.clock.monotonic(), len(batch)))
+        if (pause := self._window.reserve(self._seams.clock.monotonic(), len(batch))) > 0:
+            await self._record_delivered()
+            await self._rest_unless_paused(pause)
         if not self._goes_on():
             return
         if self._doubts:
@@ -177,20 +188,33 @@ class Lane:
             await self._attempt_and_look_ahead(batch)
 
     async def _attempt_and_look_ahead(self, batch: Sequence[Delivery]) -> None:
-        """Claim what comes next while a batch is under way; it goes next if all of the batch was delivered."""
+        """Claim what comes next while a batch is under way; it goes next if all of the batch was delivered.
+
+        Meanwhile the batch before this one is written down.
+        """
         self._batches_ahead = (self._batches_ahead + 1) % MOST_AHEAD
-        trouble: StoreError | None = None
+        troubles: list[StoreError] = []  # as they are, and not in a group
+        before, self._unrecorded = self._unrecorded, []
         async with anyio.create_task_group() as group:
+            group.start_soon(self._caught, partial(self._record, before), troubles)
             if self._batches_ahead and len(batch) >= self._pace.size:
                 group.start_soon(self._look_ahead, batch[-1].id)
-            try:
-                await self._attempt(batch)
-            except StoreError as error:  # as it is, and not in a group
-                trouble = error
-        if trouble or self._left_something or self._pace.verdict is not Verdict.FLOWS:
+            await self._caught(partial(self._attempt, batch), troubles)
+        if troubles or self._left_something or self._pace.verdict is not Verdict.FLOWS:
             self._ahead = []
-        if trouble:
-            raise trouble
+        if troubles:
+            raise troubles[0]
+
+    async def _caught(self, do: Callable[[], Awaitable[None]], troubles: list[StoreError]) -> None:
+        try:
+            await do()
+        except StoreError as error:
+            troubles.append(error)
+
+    async def _record_delivered(self) -> None:
+        """Write down what was delivered and is not written down yet."""
+        settled, self._unrecorded = self._unrecorded, []
+        await self._record(settled)
 
     async def _look_ahead(self, after: int) -> None:
         """What is behind a batch, unless something before it waits for its time, and might be overtaken."""
@@ -231,7 +255,10 @@ class Lane:
             give_up_after=self._give_up_after,
         )
         self._left_something = any(one.state is not State.DELIVERED for one in settled)
-        await self._record(settled)
+        if self._ahead and not self._left_something:
+            self._unrecorded = settled
+        else:
+            await self._record(settled)
         self._tell(batch, outcomes, settled)
         self._pace = next_pace(self._pace, said, limit=self._sender.batch_limit, jitter=jitter)
         flows = self._pace.verdict is Verdict.FLOWS

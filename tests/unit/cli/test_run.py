@@ -1,7 +1,9 @@
 """`run` as a process: it says when it is up, ends when told, and logs why it could not."""
 
+import asyncio
 import json
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,23 @@ async def test_a_status_beside_a_running_daemon_says_that_it_runs() -> None:
             shown = await command("status", "--json", environ=environ)
             await daemon.end()
     assert json.loads(shown.out)["daemon"] == {"running": True}
+
+
+SAYS_WHETHER_GARBAGE_IS_COLLECTED = """
+import gc, sys
+import npsbridge.cli, npsbridge.cli.run
+
+async def serve(load):
+    print(gc.isenabled(), gc.get_freeze_count() > 0)
+
+npsbridge.cli.run.serve = serve
+sys.argv = ["npsbridge", "run"]
+npsbridge.cli.main()
+"""
+
+
+async def test_the_collector_that_rests_while_the_daemon_loads_is_at_work_once_it_runs() -> None:
+    code = SAYS_WHETHER_GARBAGE_IS_COLLECTED
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    assert (process.returncode, said) == (0, b"True True\n")

@@ -10,9 +10,11 @@ import pytest
 from end_to_end.harness import log_kept
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
+from npsbridge.core.records import Settlement
 from npsbridge.engine.board import Condition, Direction
 from npsbridge.engine.dispatch import FULL_DISK_PAUSE, HELD_UP_PAUSE, MOST_AHEAD, Lane
 from npsbridge.engine.lead import Lead
+from npsbridge.engine.pauses import pause_fact
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, a_delivery, seams_of
 
 pytestmark = pytest.mark.looptime
@@ -331,7 +333,79 @@ async def test_a_full_disk_is_told_as_it_is() -> None:
         group.start_soon(made.lane.run)
         await anyio.sleep(FULL_DISK_PAUSE * 3)
         made.lane.stop()
+    assert made.destination.batches == [[1, 2], [3, 4]]
+
+
+# --- writing down while the next batch is under way ---------------------------------------------------------------
+
+
+class SlowToSettle(StoreWithClaims):
+    """Takes a second to write down, and tells when it began and was done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recorded: list[tuple[list[int], float, float]] = []
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        began = asyncio.get_running_loop().time()
+        await anyio.sleep(1)
+        await super().settle(settlements)
+        self.recorded.append(([one.id for one in settlements], began, asyncio.get_running_loop().time()))
+
+
+def slow_on_both_sides(*outcomes: Outcome, owed: int, **limits: float) -> tuple[Line, SlowToSettle]:
+    made, store = Line(owed=0), SlowToSettle()
+    store.owed = {number: a_delivery(number) for number in range(1, owed + 1)}
+    made.seams, made.destination = seams_of(store), TakesASecond(*outcomes, batch_limit=2, **limits)
+    made.lane = Lane(made.destination, made.seams, bell=made.bell, give_up_after=1e9)
+    return made, store
+
+
+async def test_what_was_delivered_is_written_down_while_the_next_batch_is_under_way() -> None:
+    made, store = slow_on_both_sides(owed=5)
+    for _ in range(3):
+        await made.lane.step()
+    assert made.destination.batches == [[1, 2], [3, 4], [5]]
+    assert store.recorded == [([1, 2], 1, 2), ([3, 4], 2, 3), ([5], 3, 4)]
+
+
+async def test_i4_what_is_not_written_down_yet_is_not_claimed_again() -> None:
+    made, store = slow_on_both_sides(owed=3)
+    await made.lane.step()
+    del store.owed[3]
+    made.lane._ahead = []
+    await made.lane.step()
     assert made.destination.batches == [[1, 2]]
+
+
+async def test_i4_when_a_lane_ends_what_it_delivered_is_written_down() -> None:
+    made, store = slow_on_both_sides(owed=4)
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.lane.run)
+        await anyio.sleep(0.5)
+        made.lane.stop()
+    assert (made.destination.batches, sorted(store.owed)) == ([[1, 2]], [3, 4])
+
+
+async def test_what_was_delivered_is_written_down_before_a_lane_stands_still() -> None:
+    made, store = slow_on_both_sides(owed=4)
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.lane.run)
+        await anyio.sleep(0.5)
+        made.seams.pauses.learn(dict([pause_fact("sink", is_paused=True)]))
+        await anyio.sleep(2)
+        assert (made.destination.batches, sorted(store.owed)) == ([[1, 2]], [3, 4])
+        made.lane.stop()
+
+
+async def test_what_was_delivered_is_written_down_before_a_rest() -> None:
+    made, store = slow_on_both_sides(owed=4, rate_limit=1.0)
+    await made.lane.step()
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.lane.step)
+        await anyio.sleep(1.01)
+        assert made.destination.batches == [[1, 2]]
+        assert sorted(store.owed) == [3, 4]
 
 
 # --- how far the router may run ahead -----------------------------------------------------------------------------
