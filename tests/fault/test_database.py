@@ -146,7 +146,8 @@ async def test_f12_a_database_that_gives_no_answer_is_503_before_callers_give_up
             begun = time.monotonic()
             assert await status_of_a_call(there) == 503
             assert time.monotonic() - begun < 20
-            assert (await there.fleet.replicas[0].get("/livez"))[0] == 200
+            (ready, _), (live, _) = [await there.fleet.replicas[0].get(path) for path in ("/readyz", "/livez")]
+            assert (ready, live) == (503, 200)
         await there.under_load(seen, some_more(seen), callers=1, pause=PAUSE)
         await insist_on_verdict(there, seen)
 

@@ -430,7 +430,7 @@ class PostgresStore:
 
     async def probe(self) -> None:
         """Prove that a commit would succeed now."""
-        await self._connections.together(writes.fill_and_empty)
+        await self._connections.together(writes.fill_and_empty, within=SOON_SECONDS)
 
 
 @asynccontextmanager
