@@ -7,13 +7,14 @@ on (F6).
 
 import asyncio
 import os
+import re
 import resource
 import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import pytest
@@ -35,9 +36,21 @@ FAR_AHEAD: Final = 10**13
 """Milliseconds since 1970."""
 
 
-async def sent(daemon: Daemon, message_id: str, *, size: int = 10) -> int | None:
+async def times_asked(daemon: Daemon) -> int:
+    """How often the vendor was asked for something."""
+    _, figures = await daemon.get("/metrics")
+    found = re.findall(r'^npsbridge_vendor_requests_total\{.*connection="delighted".*\} (\S+)$', figures, re.MULTILINE)
+    return int(sum(map(float, found)))
+
+
+async def is_asked(daemon: Daemon, times: int) -> bool:
+    return await times_asked(daemon) >= times
+
+
+async def sent(daemon: Daemon, message_id: str, *, size: int = 10, **members: Any) -> int | None:
     """The status that an SDK gets for one call; None when nobody answers any more."""
     call = {"type": "track", "messageId": message_id, "userId": "u1", "event": "E", "properties": {"x": "x" * size}}
+    call |= members
     url = f"http://{await daemon.address('listen')}/v1/batch"
     try:
         async with (
@@ -106,12 +119,18 @@ async def test_f7_the_next_start_on_a_disk_that_still_fails_ends_with_74_as_well
 
 
 async def test_f6_no_room_by_the_system_call_itself_is_503_until_there_is_room(tmp_path: Path) -> None:
+    """Loops that cannot write meanwhile go on: somebody is told to a vendor whom nobody reaches, again and again."""
     needs_strace()
-    async with daemon_process(tmp_path, ENVIRONMENT) as daemon:
-        assert await sent(daemon, "before") == 200
+    # Nobody listens there.
+    vendor = {"DELIGHTED__API_KEY": "key", "DELIGHTED__BASE_URL": "http://127.0.0.1:9", "DELIGHTED__PULL": "false"}
+    async with daemon_process(tmp_path, ENVIRONMENT | vendor) as daemon:
+        assert await sent(daemon, "before", type="identify", traits={"email": "ann@example.org"}) == 200
+        await until(lambda: is_asked(daemon, 1), within=PATIENCE)
         async with failing(daemon, "pwrite64", "ENOSPC"):
+            asked = await times_asked(daemon)
             assert await sent(daemon, "meanwhile") == 503
             assert (await daemon.get("/readyz"))[0] == 503
+            await until(lambda: is_asked(daemon, asked + 1), within=PATIENCE)
             assert (await daemon.get("/livez"))[0] == 200
         await until(lambda: is_ready(daemon), within=30)
         assert await sent(daemon, "afterwards") == 200

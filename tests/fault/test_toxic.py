@@ -156,6 +156,15 @@ async def test_i8_f20_a_reset_at_any_byte_of_a_survey_request_leaves_no_doubt_un
     assert Unknown in outcomes
 
 
+@pytest.mark.looptime
+@pytest.mark.parametrize("name", sorted(VENDORS))
+async def test_i8_f19_a_survey_whose_answer_never_ends_is_in_doubt(name: str) -> None:
+    async with vendor(name) as exchange:
+        exchange.proxy.toxic = Toxic(response=Wire(stall_after=1))
+        assert isinstance(await exchange.deliver(), Unknown)
+        assert asked(exchange) == 1
+
+
 @asynccontextmanager
 async def segment() -> AsyncIterator[Exchange]:
     """Segment behind a proxy."""

@@ -21,6 +21,7 @@ from npsbridge.engine.dispatch import Lane
 from npsbridge.engine.doubt import Doubts
 from npsbridge.engine.intake import Intake
 from npsbridge.platforms.segment import SegmentDestination
+from npsbridge.sandbox import SegmentServer
 from npsbridge.store.sqlite.store import SqliteStore
 
 Sabotage = Callable[[pytest.MonkeyPatch], None]
@@ -146,6 +147,38 @@ def overtakes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqliteStore, "claim", claiming)
 
 
+def sends_calls_that_are_too_large(patch: pytest.MonkeyPatch) -> None:
+    """I15: whatever makes a call too long is not cut, and a Segment that takes it anyway says nothing."""
+    _pad_calls(patch, 33_000)
+    patch.setattr(import_module("fault.simulation.places"), "SegmentServer", _taking_any_size)
+
+
+def packs_without_a_limit(patch: pytest.MonkeyPatch) -> None:
+    """I15: calls that are large, but not too large, go out in one batch however many they are."""
+    _pad_calls(patch, 30_000)
+    patch.setattr(import_module("npsbridge.platforms.segment"), "packed", lambda batch: [batch])
+
+
+def _pad_calls(patch: pytest.MonkeyPatch, size: int) -> None:
+    deliver = SegmentDestination.deliver
+
+    async def padded(sink: Any, batch: Any) -> Any:
+        longer = [type(one)(**{**_fields(one), "body": _longer(one.body, size)}) for one in batch]
+        return await deliver(sink, longer)
+
+    patch.setattr(SegmentDestination, "deliver", padded)
+
+
+def _taking_any_size(**given: Any) -> SegmentServer:
+    server = SegmentServer(**given)
+    server.change_switches({"event_limit": 1 << 20, "body_limit": 64 << 20})
+    return server
+
+
+def _longer(body: bytes, size: int) -> bytes:
+    return b'%b,"padding":"%b"}' % (body[:-1], b"x" * size)
+
+
 def forgets_nobody(patch: pytest.MonkeyPatch) -> None:
     """I20: who was to be forgotten is still known."""
 
@@ -169,6 +202,8 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
     "I13 lost": moves_on_without_keeping,
     "I13 believed": believes_any_answer,
     "I14": takes_the_last_for_the_newest,
+    "I15 call": sends_calls_that_are_too_large,
+    "I15 batch": packs_without_a_limit,
 }
 
 

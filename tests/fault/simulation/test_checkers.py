@@ -23,3 +23,4 @@ def test_a_broken_promise_is_noticed(name: str, stores_used: Used) -> None:
         found = next((verdict for verdict in worlds if verdict.broken), None)
     stores_used.unbalanced.clear()  # that it does not balance is what one of them is about
     assert found is not None, f"no world of {MOST_WORLDS} noticed {name}"
+    assert "I15" not in name or "I15" in str(found.broken), f"{name} was noticed by another check: {found.broken}"

@@ -86,6 +86,15 @@ async def test_f11_so_is_one_that_went_to_another_machine_without_it(path: Path,
     assert await warnings_at_start(there) == []
 
 
+async def test_f11_somebody_who_reads_beside_keeps_nothing_of_that_out_of_the_file(path: Path, tmp_path: Path) -> None:
+    await lived(path)
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("SELECT count(*) FROM facts").fetchone()
+        async with open_store(sqlite_url(tmp_path), clock=Clock()):
+            there = copied(path, tmp_path / "elsewhere", "")
+    assert "it is older than when npsbridge last used it: a backup" in str(age(there))
+
+
 async def test_f11_every_single_commit_is_missed(path: Path, tmp_path: Path) -> None:
     async with open_store(sqlite_url(tmp_path), clock=Clock()) as store:
         for number in range(3):
