@@ -181,7 +181,10 @@ def check_store_url(text: str) -> str:
         raise ValueError("must begin with sqlite:/// or postgresql://")
     if scheme == "sqlite":
         return _check_sqlite_path(text, rest)
-    if not rest.startswith("//") or not split_url(text).path.strip("/"):
+    # Of several hosts each has to make a URL.
+    hosts = rest.partition("?")[0].removeprefix("//").partition("/")[0].rpartition("@")[2]
+    databases = {split_url(text.replace(hosts, host, 1)).path.strip("/") for host in hosts.split(",")}
+    if not rest.startswith("//") or databases == {""}:
         raise ValueError("must name a host and a database")
     return text
 

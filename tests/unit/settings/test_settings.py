@@ -33,6 +33,7 @@ def test_without_any_setting_everything_has_its_default(load: Load) -> None:
     ("name", "text", "path", "value"),
     [
         ("STORE_URL", "postgresql://nps@db/nps", "store_url", "postgresql://nps@db/nps"),
+        ("STORE_URL", "postgresql://nps@a:1,[::1]:2/nps", "store_url", "postgresql://nps@a:1,[::1]:2/nps"),
         ("LISTEN", "[::1]:9000", "listen", Address("::1", 9000)),
         ("ADMIN_LISTEN", "localhost:9001", "admin_listen", Address("localhost", 9001)),
         ("PUBLIC_URL", "https://nps.example.com/", "public_url", "https://nps.example.com"),

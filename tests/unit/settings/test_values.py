@@ -163,7 +163,14 @@ def test_f43_nothing_but_a_plain_web_url_is_one(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["sqlite:///nps.db", "sqlite:////var/lib/nps.db", "postgresql://nps:pw@db/nps", "postgresql:///nps"]
+    "text",
+    [
+        "sqlite:///nps.db",
+        "sqlite:////var/lib/nps.db",
+        "postgresql://nps:pw@db/nps",
+        "postgresql:///nps",
+        "postgresql://nps:pw@one:1,[::1]:2/nps?sslmode=require",
+    ],
 )
 def test_a_store_is_a_sqlite_file_or_a_postgresql_database(text: str) -> None:
     assert TypeAdapter[str](StoreUrl).validate_python(text) == text
@@ -185,6 +192,9 @@ def test_a_store_is_a_sqlite_file_or_a_postgresql_database(text: str) -> None:
         "postgresql:nps",
         "postgresql://db",
         "postgresql://db:port/nps",
+        "postgresql://one:5432,two:port/nps",
+        "postgresql://nps:pass word@one,two/nps",
+        "postgresql://one,two",
     ],
 )
 def test_nothing_else_is_a_store(text: str) -> None:
