@@ -19,3 +19,9 @@ class Verbs(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
         except OSError as error:
             raise typer.Exit(told(error)) from None
+
+
+def explain_if_alone(context: typer.Context) -> None:
+    """Print the help of a group whose name was given without a verb."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())

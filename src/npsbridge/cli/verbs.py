@@ -7,20 +7,17 @@ import typer
 
 from npsbridge import __version__
 from npsbridge.cli.completing import connections, connections_and_platforms
-from npsbridge.cli.grouping import Verbs
+from npsbridge.cli.db_verbs import app as db
+from npsbridge.cli.grouping import Verbs, explain_if_alone
 from npsbridge.cli.options import (
-    DROPPED,
-    LISTED,
-    RETRIED,
     ConnectionName,
-    Deliveries,
     EnvFile,
     Json,
     Moment,
     NoEnvFile,
-    OnlyConnection,
     Yes,
 )
+from npsbridge.cli.outbox_verbs import app as outbox
 from npsbridge.cli.setup_verbs import app as setup
 
 app = typer.Typer(
@@ -32,11 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-outbox = typer.Typer(
-    help="Look at what is owed, delivered, held or dead, and settle it by hand.", invoke_without_command=True
-)
 app.add_typer(outbox, name="outbox")
-db = typer.Typer(help="Look the store over, and copy it, also while the daemon runs.", invoke_without_command=True)
 app.add_typer(db, name="db")
 app.add_typer(setup)
 
@@ -50,22 +43,7 @@ def _npsbridge(
     if version:
         print(f"npsbridge {__version__}")
         raise typer.Exit
-    _explain_if_alone(context)
-
-
-@outbox.callback()
-def _outbox(context: typer.Context) -> None:
-    _explain_if_alone(context)
-
-
-@db.callback()
-def _db(context: typer.Context) -> None:
-    _explain_if_alone(context)
-
-
-def _explain_if_alone(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
+    explain_if_alone(context)
 
 
 @app.command()
@@ -182,94 +160,6 @@ def trace(
     show_trace(env_file, key, as_json=json)
 
 
-@outbox.command("list")
-def outbox_list(
-    env_file: EnvFile = None,
-    *,
-    state: Annotated[
-        str | None,
-        typer.Option(
-            help="queued, waiting (also calls that wait for their person), inflight, held, dead, delivered, filtered "
-            "or expired.",
-            autocompletion=LISTED,
-        ),
-    ] = None,
-    connection: OnlyConnection = None,
-    limit: Annotated[int, typer.Option(help="At most so many, newest first.", min=1)] = 100,
-    json: Json = False,
-) -> None:
-    """List deliveries, and records and pages that could not be used (they are dead)."""
-    from npsbridge.cli.outbox import list_deliveries
-
-    list_deliveries(env_file, state=state, connection=connection, limit=limit, as_json=json)
-
-
-@outbox.command("show")
-def outbox_show(
-    delivery: Annotated[int, typer.Argument(help="The id of a delivery, from `outbox list`.")],
-    env_file: EnvFile = None,
-    *,
-    json: Json = False,
-) -> None:
-    """Show one delivery with its body."""
-    from npsbridge.cli.outbox import show_delivery
-
-    show_delivery(env_file, delivery, as_json=json)
-
-
-@outbox.command("retry")
-def outbox_retry(
-    deliveries: Deliveries = None,
-    env_file: EnvFile = None,
-    *,
-    state: Annotated[str | None, typer.Option(help="Only dead, or only held.", autocompletion=RETRIED)] = None,
-    connection: OnlyConnection = None,
-    json: Json = False,
-) -> None:
-    """Have dead deliveries sent again, and dead records routed again; all of them unless told which.
-
-    What is held may have been done already, such as a request for a survey: it is done again only when it is named by
-    its id or with --state held.
-    """
-    from npsbridge.cli.steering import retry_deliveries
-
-    retry_deliveries(env_file, deliveries or [], state=state, connection=connection, as_json=json)
-
-
-@outbox.command("drop")
-def outbox_drop(
-    deliveries: Deliveries = None,
-    env_file: EnvFile = None,
-    *,
-    state: Annotated[
-        str | None, typer.Option(help="Only queued, waiting, held or dead.", autocompletion=DROPPED)
-    ] = None,
-    connection: OnlyConnection = None,
-    yes: Yes = False,
-    json: Json = False,
-) -> None:
-    """Never send these deliveries; they are kept as filtered for a while.
-
-    What is on its way is left alone.
-    """
-    from npsbridge.cli.steering import drop_deliveries
-
-    drop_deliveries(env_file, deliveries or [], state=state, connection=connection, is_agreed=yes, as_json=json)
-
-
-@outbox.command("confirm")
-def outbox_confirm(
-    deliveries: Annotated[list[int], typer.Argument(help="Ids of held deliveries.")],
-    env_file: EnvFile = None,
-    *,
-    json: Json = False,
-) -> None:
-    """Take held deliveries for done: somebody has looked at the vendor, and the person was surveyed."""
-    from npsbridge.cli.steering import confirm_deliveries
-
-    confirm_deliveries(env_file, deliveries, as_json=json)
-
-
 @app.command()
 def pause(
     name: ConnectionName,
@@ -344,69 +234,6 @@ def forget(
     from npsbridge.cli.forgetting import forget_person
 
     forget_person(env_file, person, is_agreed=yes, as_json=json)
-
-
-@db.command("check")
-def db_check(env_file: EnvFile = None, *, json: Json = False) -> None:
-    """Say whether the store is whole, adds up and lies where it is safe; changes nothing.
-
-    Reads all of it, which takes a few seconds for each gigabyte. Ends with 65 when it is damaged or no store of this
-    release, 74 when there is no room or the disk fails, 77 when permissions are wrong, else with 0.
-    """
-    from npsbridge.cli.database import check_store
-
-    raise typer.Exit(check_store(env_file, as_json=json))
-
-
-@db.command("backup")
-def db_backup(
-    file: Annotated[Path, typer.Argument(help="Where the copy goes.", metavar="FILE")],
-    env_file: EnvFile = None,
-    *,
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
-    json: Json = False,
-) -> None:
-    """Copy the store into one file, whole and checked, also while the daemon runs.
-
-    The copy holds personal data (emails, answers, comments) and no secrets: keys and tokens are in no store. Somebody
-    who is erased with `forget` later is still in it.
-
-    To restore: stop npsbridge, copy FILE over npsbridge.db, remove npsbridge.db-wal and npsbridge.db-shm if they are
-    there, start. What was sent after the copy was made is sent again under the same messageIds; surveys that were owed
-    when it was made are in doubt then, and treated as ON_UNKNOWN says.
-    """
-    from npsbridge.cli.database import back_up_store
-
-    back_up_store(env_file, file, force=force, as_json=json)
-
-
-@db.command("migrate")
-def db_migrate(
-    source: Annotated[str, typer.Option("--from", help="The old store, as sqlite:///FILE.", metavar="URL")],
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            help="The new one, if not that of NPSBRIDGE_STORE_URL; a password here is seen in the process list.",
-            metavar="URL",
-        ),
-    ] = None,
-    env_file: EnvFile = None,
-    *,
-    json: Json = False,
-) -> None:
-    """Move a SQLite store into an empty PostgreSQL database, while npsbridge is stopped.
-
-    The database is the one that NPSBRIDGE_STORE_URL names, in the environment or in --env-file, as it will be for the
-    replicas: postgresql://USER:PASSWORD@HOST/DATABASE.
-
-    Everything goes along: what is owed, checkpoints, people, who was erased, the ledger. Nothing is sent twice. When it
-    is interrupted, the same command goes on where it was; at the end all is counted on both sides. The old file stays,
-    and refuses to be run from then on.
-    """
-    from npsbridge.cli.database import move_store
-
-    move_store(env_file, source, target, as_json=json)
 
 
 @app.command()
