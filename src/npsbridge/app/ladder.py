@@ -100,16 +100,7 @@ async def running(
         await loops.budgets.recall()
         await seams.ageing.recall()
         ladder.push_async_callback(loops.budgets.end)
-        view = View(
-            seams=seams,
-            sinks=[sender.connection for sender in (*parts.sinks, *parts.forwarders)],
-            is_draining=draining.is_set,
-            access=Access.of(settings),
-            platforms={name: connection.platform for name, connection in settings.connections.items()},
-            windows=parts.windows,
-            replica=loops.team.name if store.leases.is_shared else None,
-            wake=loops.wake,
-        )
+        view = _view(settings, parts, seams, loops, is_draining=draining.is_set)
         admin = await ladder.enter_async_context(serving(admin_app(view), sockets.admin, grace=ADMIN_GRACE))
         await ladder.enter_async_context(loops.team.joined())
         sending = await ladder.enter_async_context(anyio.create_task_group())
@@ -132,6 +123,19 @@ async def running(
             public=public,
             admin=admin,
         )
+
+
+def _view(settings: Settings, parts: Parts, seams: Seams, loops: Loops, *, is_draining: Callable[[], bool]) -> View:
+    return View(
+        seams=seams,
+        sinks=[sender.connection for sender in (*parts.sinks, *parts.forwarders)],
+        is_draining=is_draining,
+        access=Access.of(settings),
+        platforms={name: connection.platform for name, connection in settings.connections.items()},
+        windows=parts.windows,
+        replica=loops.team.name if seams.store.leases.is_shared else None,
+        wake=loops.wake,
+    )
 
 
 def _doors(settings: Settings, parts: Parts, loops: Loops, metrics: Metrics) -> Doors:
