@@ -23,6 +23,9 @@ NOT_ON_BOTH: Final[Mapping[str, str]] = {
     "contract/platforms/test_doubts.py": "differs from test_vendors.py in what a vendor shows",
     "contract/platforms/test_vendors.py::TestPromoter": _LIKE_RETENTLY,
     "contract/platforms/test_vendors.py::TestSatisMeter": _LIKE_RETENTLY,
+    "end_to_end/test_forwarding_outages.py::test_i7_an_outage_of_72_hours_loses_nothing_and_drains_within_the_limit": (
+        "three days of attempts are many round trips; the outages beside it are tried on both"
+    ),
     "end_to_end/test_guards.py": "is about the guards over other tests",
     "end_to_end/test_replicas.py": _OF_REPLICAS,
     "end_to_end/test_replicas_steered.py": _OF_REPLICAS,
@@ -51,6 +54,7 @@ NOT_ON_BOTH: Final[Mapping[str, str]] = {
     "fault/test_slow_callers.py": _NO_STORE,
     "fault/test_toxic.py": _NO_STORE,
     "fault/test_delighted.py": "is about what a vendor answers; contract/platforms asks the same on both",
+    "fault/test_segment.py": "is about what Segment answers; end_to_end has its outages on both",
     "fault/test_failing_disk.py": _OF_FILES,
     "fault/test_full_store.py": _OF_FILES,
     "fault/test_replayed.py::test_i20_no_byte_is_left_while_the_daemon_runs_nor_in_a_backup_made_later": _OF_FILES,
@@ -70,6 +74,11 @@ class _Current:
 def use(engine: str) -> None:
     """From now on stores are of this engine."""
     _Current.engine = engine
+
+
+def engine() -> str:
+    """What this test's stores are of."""
+    return _Current.engine
 
 
 def on_postgres() -> bool:
