@@ -24,6 +24,10 @@ _COLUMNS: Final = """
     SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = $1
     ORDER BY table_name, ordinal_position
 """
+_NUMBERED: Final = """
+    SELECT table_name FROM information_schema.columns
+    WHERE table_schema = $1 AND column_name = 'id' AND is_identity = 'YES'
+"""
 _HANG_UP: Final = f"""
     SELECT pg_terminate_backend(pid, {PATIENCE * 1000:.0f}) FROM pg_stat_activity
     WHERE pid <> pg_backend_pid() AND application_name LIKE 'npsbridge%'
@@ -128,8 +132,16 @@ class Inspector:
                     await self._connection.copy_to_table(
                         table, schema_name=schema, columns=wanted[table], source=BytesIO(rows), format="binary"
                     )
+                for (table,) in await self._connection.fetch(_NUMBERED, schema):
+                    await self._connection.execute(_go_on_behind(schema, table))
 
         self._done(asked())
+
+
+def _go_on_behind(schema: str, table: str) -> str:
+    """Number what comes behind what is there."""
+    name = f'"{schema}"."{table}"'
+    return f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), coalesce(max(id), 0) + 1, false) FROM {name}"  # noqa: S608 - names of our own
 
 
 def _delete(schema: str, table: str) -> str:

@@ -13,6 +13,7 @@ from end_to_end.process import daemon_process
 from fault.crash.enumerator import READY_WITHIN, Violation, enough, enumerate_kills, killed_at, wanted_points
 from fault.crash.scenes import SCENES, scene
 from fault.crash.tracing import Point, needs_strace
+from stores import bury, on_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -59,7 +60,9 @@ async def test_f1_after_a_kill_the_whole_command_is_ready_within_two_seconds(
     """The lives above are forked; here the interpreter starts anew and imports everything, as after a real crash."""
     async with scene("poll", tmp_path) as work:
         await work.begin_round()
-        assert await killed_at(work, Point(call="fdatasync", number=4))
+        middle = Point(call="sendto", number=60) if on_postgres() else Point(call="fdatasync", number=4)
+        assert await killed_at(work, middle)
+        bury(work.line.environment["STORE_URL"])
         began_at = asyncio.get_running_loop().time()
         async with daemon_process(tmp_path, work.line.environment) as daemon:
             await daemon.ready()
