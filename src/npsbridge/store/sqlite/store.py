@@ -393,7 +393,10 @@ class SqliteStore:
     async def changed_elsewhere(self) -> bool:
         """Whether another process has written since the last call."""
         before, self._data_version = self._data_version, await self._writer.run(writes.data_version)
-        return self._data_version != before
+        has_changed = self._data_version != before
+        if has_changed:  # somebody may have been erased, of whom nothing is to stay in memory
+            self._fresh.forget()
+        return has_changed
 
     async def heartbeat(self) -> None:
         """Return once the writer has answered."""

@@ -12,6 +12,7 @@ import pytest
 
 from contract.store.examples import START, Wall, arrival, owe, planned, ready, route, settle
 from npsbridge.clock import Clock
+from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.records import Retention
 from npsbridge.errors import StoreError, StoreFull
 from npsbridge.store.sqlite.store import SqliteStore, open_sqlite
@@ -256,3 +257,22 @@ async def test_closing_does_not_wait_for_a_slow_look(path: Path) -> None:
         await store.checkpoint("delighted")
     with pytest.raises(StoreError):
         await look
+
+
+# --- what was written a moment ago --------------------------------------------------------------------------------
+
+
+async def test_i20_nothing_that_is_owed_stays_in_memory_once_somebody_may_have_been_erased(
+    path: Path, store: SqliteStore
+) -> None:
+    await owe(store, planned("m1"))
+    assert not await store.changed_elsewhere()
+    assert store._fresh.has_any_for("segment")
+    async with open_sqlite(path, clock=Clock(Wall()), exclusive=False) as beside:
+        await beside.forget(PersonId(IdKind.EMAIL, "ann@example.com"))
+    assert await store.changed_elsewhere()
+    assert not store._fresh.has_any_for("segment")
+    await owe(store, planned("m2"))
+    await store.forget(PersonId(IdKind.EMAIL, "ann@example.com"))
+    assert not store._fresh.has_any_for("segment")
+    assert await ready(store) == ["m1", "m2"]
