@@ -31,7 +31,7 @@ def show_trace(env_file: Path | None, key: str, *, as_json: bool) -> None:
     elif is_known:
         _print(document)
     if not is_known:
-        raise UsageError(f"nothing is known of {key}")
+        raise UsageError(f"nothing is known of {key}; a call that no platform wants leaves nothing to be shown")
 
 
 def _document(found: Trace) -> dict[str, list[dict[str, Any]]]:

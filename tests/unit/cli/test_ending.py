@@ -201,4 +201,5 @@ def test_what_the_terminal_cannot_show_is_spelled_out(store: str) -> None:
         timeout=30,
     )
     assert store
-    assert (shown.returncode, shown.stderr.strip()) == (64, rb"npsbridge: nothing is known of \xfc")
+    assert shown.returncode == 64
+    assert shown.stderr.startswith(rb"npsbridge: nothing is known of \xfc; ")

@@ -35,5 +35,8 @@ def test_a_comment_can_neither_style_the_table_nor_steer_the_terminal(npsbridge:
 
 def test_what_nobody_knows_is_a_mistake_and_an_empty_document(npsbridge: Command) -> None:
     refused = npsbridge("trace", "nps-none", "--json")
-    assert (refused.code, refused.err) == (64, "npsbridge: nothing is known of nps-none\n")
+    assert (refused.code, refused.err) == (
+        64,
+        "npsbridge: nothing is known of nps-none; a call that no platform wants leaves nothing to be shown\n",
+    )
     assert json.loads(refused.out) == {"arrivals": [], "responses": [], "deliveries": [], "waiting": []}
