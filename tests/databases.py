@@ -79,14 +79,14 @@ class Server:
         if self.process is None:
             return
         if at_once:
-            self.kill()
+            os.kill(self.postmaster, signal.SIGQUIT)  # no last words, recovery at the next start
         if self.process.stdin is not None:
             self.process.stdin.close()
         self.process.wait(STOP_SECONDS)
         self.process = None
 
     def kill(self) -> None:
-        """End all of its processes without last words; the next start recovers from its log."""
+        """End all of its processes by SIGKILL; start it again, for only that frees its shared memory."""
         for number in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)

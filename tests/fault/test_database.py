@@ -111,7 +111,7 @@ async def test_f12_i1_i8_when_a_standby_takes_over_replicas_go_on_with_it(pair: 
 
         async def fails_over() -> None:
             await some_more(seen)
-            await asyncio.to_thread(primary.kill)
+            await asyncio.to_thread(primary.stop, at_once=True)
             await asyncio.to_thread(standby.promote)
             await some_more(seen)
 
