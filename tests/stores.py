@@ -60,6 +60,7 @@ NOT_ON_BOTH: Final[Mapping[str, str]] = {
     "fault/test_replayed.py::test_i20_no_byte_is_left_while_the_daemon_runs_nor_in_a_backup_made_later": _OF_FILES,
     "fault/test_restored.py": _OF_FILES,
     "fault/test_storage.py": _OF_FILES,
+    "fault/test_database.py": _OF_REPLICAS,
     "fault/test_replicas.py": _OF_REPLICAS,
 }
 """By folder, file, or file and class or test: why it runs once, on a file or on whatever stores it names itself."""
