@@ -45,7 +45,7 @@ TOLD: Final = {
     Condition.PAUSED: ("ERROR", "The connection is paused until somebody acts; nothing is lost"),
     Condition.RETIRED: ("WARNING", "The connection is retired: the vendor says that the service has ended"),
 }
-COMES_AND_GOES: Final = "The connection comes and goes; that is told once, until it has worked for a while on end"
+COMES_AND_GOES: Final = "The connection comes and goes; that is told once, until it has been in one state for a while"
 RETURNS_TOLD: Final = 2
 """The return of a trouble in a row after which it is said to come and go."""
 STEADY_AFTER_MS: Final = 900_000
@@ -212,13 +212,18 @@ class Teller:
             bound.info("The connection changed its state")
 
     def goes_on(self, line: Line, now: int) -> None:
-        """A direction is still in its state; one that came and went may be steady by now."""
+        """A direction is still in its state; one that came and went may be steady by now, or in trouble for long."""
         key = line.connection, line.direction
-        if key in self._returns and not line.is_trouble and now - line.since >= STEADY_AFTER_MS:
-            if self._comes_and_goes(key):
-                bound = logger.bind(connection=line.connection, direction=line.direction.value)
-                bound.bind(state=line.condition.value).info("The connection works steadily again")
-            del self._returns[key]
+        if key not in self._returns or now - line.since < STEADY_AFTER_MS:
+            return
+        if self._comes_and_goes(key):
+            bound = logger.bind(connection=line.connection, direction=line.direction.value, state=line.condition.value)
+            if line.condition is Condition.RETRYING:
+                level, sentence = TOLD[line.condition]
+                bound.bind(reason=line.reason).log(level, sentence)
+            elif not line.is_trouble:
+                bound.info("The connection works steadily again")
+        del self._returns[key]
 
     def _trouble(self, key: tuple[str, Direction], line: Line) -> tuple[str, str]:
         """How loud a trouble is, and what is said of it."""

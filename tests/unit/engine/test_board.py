@@ -102,6 +102,16 @@ async def test_what_came_and_went_is_told_of_again_once_it_has_been_steady() -> 
     assert said[4:] == [("WARNING", COMES_AND_GOES), STEADY, TROUBLE, WELL]
 
 
+async def test_an_outage_of_what_came_and_went_is_told_of_once_it_lasts() -> None:
+    moments = iter([0, 1, 2, 3, 4, 5, 6, 20, 21, 22, 30])
+    board = seams_of(MemoryStore(), wall=lambda: 60.0 * next(moments)).board
+    with log_kept() as told:
+        for well in (False, True, False, True, False, True, False, False, False, False, True):
+            await board.note("shop", PULL, Condition.CONNECTED if well else Condition.RETRYING)
+    said = [(line.level, line.message) for line in told]
+    assert said[4:] == [("WARNING", COMES_AND_GOES), TROUBLE, WELL]
+
+
 async def test_a_refused_key_is_told_of_however_often_the_connection_came_and_went() -> None:
     board = a_board(MemoryStore())
     with log_kept("ERROR") as told:
