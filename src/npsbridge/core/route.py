@@ -147,6 +147,8 @@ class _Desk:
 
     def _is_erased(self, response: Response) -> bool:
         """Whether its person was erased here: the vendor may still show it, but nothing of it is kept."""
+        if not self._erased:
+            return False
         email = normalised_email(response.person.email)
         return email in self._erased or response.person.user_id in self._erased
 

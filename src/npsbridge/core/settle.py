@@ -125,7 +125,9 @@ def next_pace(pace: Pace, outcomes: Sequence[Outcome], *, limit: int, jitter: fl
     is found that fails while others pass.
     """
     failures = pace.failures + 1
-    match max(outcomes, key=_gravity, default=None):
+    # A batch nearly always has one outcome, which need not be weighed for each of its deliveries.
+    different = {id(one): one for one in outcomes}.values()
+    match max(different, key=_gravity, default=None):
         case Retired(reason=reason):
             return Pace(size=1, failures=failures, verdict=Verdict.RETIRED, reason=reason)
         case Paused(reason=reason):

@@ -40,5 +40,6 @@ class Lead(Bell):
         """Give a loop that goes on a moment to come nearer; returns at once when it is near, or rests."""
         with anyio.move_on_after(LONGEST_WAIT):
             while self._flows and self._ahead > self._far:
-                self._moved = anyio.Event()
+                if self._moved.is_set():  # otherwise somebody else waits for it as well
+                    self._moved = anyio.Event()
                 await self._moved.wait()

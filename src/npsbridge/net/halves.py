@@ -33,7 +33,8 @@ def packed(batch: Sequence[Delivery], limit: int) -> list[list[Delivery]]:
 
 def trouble_in(outcomes: Sequence[Outcome]) -> Outcome | None:
     """The first outcome that is not a single delivery's own: nothing behind it may be sent now."""
-    return next((outcome for outcome in outcomes if isinstance(outcome, RetryLater | Paused)), None)
+    different = {id(outcome): outcome for outcome in outcomes}.values()
+    return next((outcome for outcome in different if isinstance(outcome, RetryLater | Paused)), None)
 
 
 class Halves:

@@ -40,6 +40,13 @@ async def test_whoever_is_far_ahead_waits_until_he_is_near() -> None:
     assert now() == pytest.approx(0.05)
 
 
+async def test_several_who_wait_go_on_together() -> None:
+    lead = flowing(11)
+    asyncio.get_running_loop().call_later(0.04, lead.done, 1)
+    await asyncio.gather(lead.shorten(), lead.shorten(), lead.shorten())
+    assert now() == pytest.approx(0.04)
+
+
 async def test_i6_a_loop_that_is_slow_holds_nobody_up_for_long() -> None:
     await flowing(11).shorten()
     assert now() == pytest.approx(LONGEST_WAIT)
