@@ -5,6 +5,7 @@ read such a call in full, look its person up and remember its messageId would co
 only the few members that tell it apart from a call that matters are read; whatever is unusual is read in full.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,9 @@ PAIRS_REMEMBERED: Final = 10_000
 MESSAGES_REMEMBERED: Final = 20_000
 """A repeat among so many calls counts as a duplicate; whether an older one counts as that or as filtered is all that
 depends on it."""
+
+LONGEST_ID: Final = 200
+"""Characters of an id that is remembered here; whoever makes them longer does not fill our memory."""
 
 
 class Pair(NamedTuple):
@@ -101,7 +105,7 @@ class Familiar:
         self._wanted = frozenset(wanted)
         self._pairs: dict[Pair, str] = {}
         """By the ids of a call: the key of its person."""
-        self._people: dict[str, set[Pair]] = {}
+        self._people: OrderedDict[str, set[Pair]] = OrderedDict()
         """The same by person, the longest known first."""
         self._fresh: set[str] = set()
         self._recent: set[str] = set()
@@ -135,7 +139,7 @@ class Familiar:
         elif kind not in _SEEN:
             return None
         message_id = call.message_id
-        if not message_id or not call.is_plain:
+        if not message_id or len(message_id) > LONGEST_ID or not call.is_plain:
             return None
         if message_id in self._fresh or message_id in self._recent or message_id in self._older:
             return Glance.DUPLICATE
@@ -166,7 +170,7 @@ class Familiar:
 
     def _meet(self, met: Met) -> None:
         self._fresh.add(met.message_id)
-        if met.pair is None:
+        if met.pair is None or any(len(one or "") > LONGEST_ID for one in met.pair):
             return
         while len(self._pairs) >= PAIRS_REMEMBERED:
             self._leave(next(iter(self._people)))

@@ -8,6 +8,7 @@ import pytest
 
 from npsbridge.core.envelope import EVENT_LIMIT, Envelope
 from npsbridge.core.familiar import (
+    LONGEST_ID,
     MESSAGES_REMEMBERED,
     PAIRS_REMEMBERED,
     Familiar,
@@ -168,6 +169,15 @@ def test_one_person_with_ever_new_devices_does_not_fill_the_memory() -> None:
     familiar = knowing(*(met(Pair("u1", f"a{one}")) for one in range(PAIRS_REMEMBERED + 1)))
     assert seen({**SEEN, "anonymousId": "a0"}, familiar) is None
     assert seen({**SEEN, "anonymousId": f"a{PAIRS_REMEMBERED}"}, familiar) is Glance.FILTERED
+
+
+def test_ids_without_end_are_not_remembered() -> None:
+    long = "x" * (LONGEST_ID + 1)
+    assert seen({**SEEN, "messageId": long}) is None
+    assert seen({**SEEN, "messageId": long[1:]}) is Glance.FILTERED
+    for pair in (Pair(long, "a1"), Pair("u1", long), Pair(None, long)):
+        call = {**SEEN, "userId": pair.user_id, "anonymousId": pair.anonymous_id}
+        assert seen(call, knowing(met(pair))) is None
 
 
 # --- what came before -------------------------------------------------------------------------------------------
