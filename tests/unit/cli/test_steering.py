@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from npsbridge.core.records import Ledger
 from npsbridge.core.storage import Store
 from npsbridge.engine.steering import IN_DOUBT, ON_ITS_WAY
 from npsbridge.store import open_store
+from npsbridge.store.sqlite.lock import held_alone
 from unit.cli.commands import Ended
 
 Command = Callable[..., Ended]
@@ -60,6 +62,25 @@ def test_i2_retry_sends_the_dead_again_and_routes_the_shelved_again(npsbridge: C
     assert done == {"queued": 1, "journaled": 1, "forgotten": 0, "left": [], "outrun": 0, "unknown": []}
     after = balanced(store)
     assert (before.dead, after.dead, after.waiting - before.waiting) == (2, 0, 2)
+
+
+@pytest.mark.usefixtures("store")
+def test_it_is_said_that_somebody_has_to_start_a_daemon_and_only_then(npsbridge: Command, tmp_path: Path) -> None:
+    with held_alone(tmp_path / "npsbridge.db"):
+        assert "No daemon is running" not in npsbridge("outbox", "retry", "--connection", "segment").out
+    assert npsbridge("outbox", "retry").out.endswith("No daemon is running; the next one does it.\n")
+
+
+def test_of_many_that_are_left_alone_some_are_named_and_all_are_counted(npsbridge: Command, store: str) -> None:
+    async def hold(opened: Store) -> list[int]:
+        numbers = await owe(opened, *(planned(f"nps-held-{number}", f"p{number}") for number in range(12)))
+        await settle(opened, numbers, State.HELD, reason="no answer")
+        return numbers
+
+    numbers = on(store, hold)
+    (left,) = told(npsbridge("outbox", "retry", "--json"))["left"]
+    assert left == {"because": IN_DOUBT, "count": 12, "ids": numbers[:10]}
+    assert ", ...): " in npsbridge("outbox", "retry").out
 
 
 def test_retry_is_of_one_connection_when_told_so(npsbridge: Command, store: str) -> None:
