@@ -173,7 +173,8 @@ class Team:
 
     async def _give_back(self, name: str, tenure: _Tenure) -> None:
         self._drop(name, tenure)
-        with suppress(StoreError):  # its deadline ends it as well
+        # A daemon that ends by an error cuts its lanes short here: the next one is not to wait for the deadline.
+        with anyio.move_on_after(LEAVE_SECONDS, shield=True), suppress(StoreError):
             await self._leases.give_back({name: tenure.lease.fence})
 
     def _drop(self, name: str, tenure: _Tenure) -> None:

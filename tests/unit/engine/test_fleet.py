@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 
+import anyio
 import msgspec
 import pytest
 from loguru import logger
@@ -153,6 +154,25 @@ async def test_a_second_replica_is_given_its_share_and_never_two_do_the_same() -
             assert (len(first.working), len(second.working)) == (2, 2)
             for task in tasks:
                 task.cancel()
+
+
+async def test_work_is_given_back_although_its_end_is_cut_short() -> None:
+    class Slow(Registry):
+        async def give_back(self, held: Mapping[str, int]) -> None:
+            await asyncio.sleep(1)
+            await super().give_back(held)
+
+    registry = Slow()
+    desk = Desk(registry)
+    async with desk.joined():
+        async with anyio.create_task_group() as group:
+            group.start_soon(desk.team.do, "router", lambda: Work(partial(desk.work, "router")))
+            await beats(1)
+            assert registry.held["router"][0] == "a"
+            desk.team.stop(desk.works)
+            await asyncio.sleep(0.5)
+            group.cancel_scope.cancel()
+        assert registry.held["router"][0] is None
 
 
 async def test_a_replica_that_is_not_heard_of_is_followed_by_another_within_30_seconds() -> None:
