@@ -322,8 +322,12 @@ class _Pile:
 
 
 def _met(call: Call, person: Person, before: Person | None) -> Met:
-    """Only what is done with at a glance makes familiar: many are described once and never heard of again."""
-    pair = Pair(call.user_id, call.anonymous_id) if call.type in GLANCED_AT else None
+    """Only what is done with at a glance makes familiar: many are described once and never heard of again.
+
+    A call that names somebody by an email alone makes nobody so: the next one without ids is about nobody.
+    """
+    names = call.type in GLANCED_AT and (call.user_id or call.anonymous_id)
+    pair = Pair(call.user_id, call.anonymous_id) if names else None
     return Met(person=person.key, pair=pair, message_id=call.message_id, is_news=ids_differ(person, before))
 
 

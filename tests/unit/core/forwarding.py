@@ -81,8 +81,10 @@ def track(event: str = ORDER, user_id: str = "u1", **more: Any) -> dict[str, Any
 class CallLine:
     """Routes request after request."""
 
-    def __init__(self, *vendors: Vendor) -> None:
+    def __init__(self, *vendors: Vendor, familiar: Familiar | None = None) -> None:
+        """`familiar` learns along; without it every call is read in full."""
         self.vendors = vendors or (Vendor(),)
+        self.familiar = familiar
         self.now = NOW
         self.count = 0
         self.seen: set[str] = set()
@@ -91,12 +93,16 @@ class CallLine:
         self.known = KnownPeople()
 
     def routes(self, *requests: list[dict[str, Any]]) -> list[Routing]:
-        entries = [read_entry(self.entry(*request), Familiar(())) for request in requests]
+        familiar = self.familiar or Familiar(())
+        familiar.begin()
+        entries = [read_entry(self.entry(*request), familiar) for request in requests]
         assert people_of(calls_of(entries)) is not None
         recall = CallRecall(
             seen=frozenset(self.seen), people=self.known, awaited=tuple(self.awaited.values()), said=dict(self.said)
         )
-        routings, _ = route_calls(entries, recall, forwarders=self.vendors, max_age=DAY, now=self.now)
+        routings, met = route_calls(entries, recall, forwarders=self.vendors, max_age=DAY, now=self.now)
+        if self.familiar:
+            self.familiar.commit(met, [newer for routing in routings for newer in routing.people.redirects])
         return [self._keep(routing) for routing in routings]
 
     def route(self, *calls: dict[str, Any]) -> Routing:
@@ -126,10 +132,9 @@ class CallLine:
 
     def _learn(self, change: PeopleChange) -> None:
         persons = dict(self.known.persons) | {person.key: person for person in change.persons}
-        owners = {
-            one: change.redirects.get(key, key) for one, key in (dict(self.known.owners) | dict(change.owners)).items()
-        }
-        for newer in change.redirects:
+        owners = dict(self.known.owners) | dict(change.owners)
+        for newer, older in change.redirects.items():
+            owners = {one: older if key == newer else key for one, key in owners.items()}
             persons.pop(newer, None)
         self.known = KnownPeople(
             persons=persons, owners=owners, next_number=max(change.next_number, self.known.next_number)

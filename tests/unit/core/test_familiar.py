@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from npsbridge.core.envelope import EVENT_LIMIT, Envelope
 from npsbridge.core.familiar import (
@@ -18,6 +20,8 @@ from npsbridge.core.familiar import (
     ids_differ,
 )
 from npsbridge.core.people import Person
+from npsbridge.core.records import Routing
+from unit.core.forwarding import NOW, ORDER, CallLine, Vendor, at, balance, parts
 
 ANA = Pair("u1", "a1")
 SEEN: dict[str, Any] = {"type": "track", "event": "Seen", "userId": "u1", "anonymousId": "a1", "messageId": "m1"}
@@ -236,3 +240,67 @@ def test_what_counts_is_by_which_ids_somebody_is_known(change: dict[str, Any], *
 
 def test_somebody_new_is_news() -> None:
     assert ids_differ(Person(key="person:1"), None)
+
+
+def test_a_call_that_names_nobody_is_unusable_although_one_with_an_email_alone_came_before() -> None:
+    line = CallLine(familiar=Familiar(Vendor.events))
+    line.route({"type": "page", "context": {"traits": {"email": "ana@example.org"}}})
+    assert [one.reason for one in line.route({"type": "page"}).shelved] == [
+        "/userId: is missing or stands for nobody, and so does anonymousId, and there is no email"
+    ]
+
+
+# --- against a line that reads everything -------------------------------------------------------------------------
+
+MAIL = st.sampled_from([None, "ana@example.org", "ben@example.org"])
+IDS = {
+    "userId": st.sampled_from([None, "u1", "u2", "", 7]),
+    "anonymousId": st.sampled_from([None, "a1", "a2"]),
+    "context": st.sampled_from([None, {}, {"traits": {"email": "ben@example.org"}}, {"traits": {"plan": "pro"}}]),
+}
+CALLS = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(["track", "page", "screen", "Track"]),
+            "event": st.sampled_from(["Seen", "Left", ORDER]),
+            "properties": st.sampled_from([None, {"total": 1}, {"email": "ana@example.org"}]),
+            **IDS,
+        }
+    ),
+    st.fixed_dictionaries({"type": st.just("identify"), "traits": st.fixed_dictionaries({"email": MAIL}), **IDS}),
+    st.fixed_dictionaries({"type": st.just("alias"), "previousId": st.sampled_from(["u1", "a1", "u3"]), **IDS}),
+    st.fixed_dictionaries({"type": st.just("group"), "groupId": st.just("g1"), **IDS}),
+)
+REQUESTS = st.lists(st.tuples(CALLS, st.sampled_from("ab")), min_size=1, max_size=5)
+"""Beside each call what makes another messageId of the same words."""
+RUNS = st.lists(st.lists(REQUESTS, min_size=1, max_size=2), max_size=6)
+
+
+def with_ids(request: list[tuple[dict[str, Any], str]]) -> list[dict[str, Any]]:
+    """A message that comes again says the same again."""
+    return [{**call, "timestamp": at(NOW), "messageId": f"{which} {json.dumps(call)}"} for call, which in request]
+
+
+def outcome(routing: Routing) -> tuple[Any, ...]:
+    """All that follows; whether a call without consequences is filtered or a duplicate may differ."""
+    idle = routing.filtered + routing.duplicates
+    return parts(routing), sorted(one.key for one in routing.awaited), idle, routing.shelved, balance(routing)
+
+
+def learned(line: CallLine) -> Any:
+    """Who is known; which of somebody's devices was the last one may lag behind by a run."""
+    persons = {
+        key: msgspec.structs.replace(person, anonymous_ids=tuple(sorted(person.anonymous_ids)))
+        for key, person in line.known.persons.items()
+    }
+    return persons, line.known.owners
+
+
+@given(RUNS)
+def test_who_is_familiar_changes_nothing_of_what_follows_from_calls(runs: list[list[Any]]) -> None:
+    glancing, reading = CallLine(familiar=Familiar(Vendor.events)), CallLine()
+    for run in runs:
+        requests = [with_ids(request) for request in run]
+        found, expected = glancing.routes(*requests), reading.routes(*requests)
+        assert [outcome(routing) for routing in found] == [outcome(routing) for routing in expected]
+    assert learned(glancing) == learned(reading)
