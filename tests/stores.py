@@ -18,13 +18,28 @@ ON_BOTH: Final = tuple(HERE / name for name in ("contract/platforms", "end_to_en
 _OF_FILES: Final = "is about files: what befalls them, or what they are copied to"
 _OF_REPLICAS: Final = "is about replicas, and brings the databases that it needs"
 _NO_STORE: Final = "is about connections or listeners, with no store that could make a difference"
-_LIKE_RETENTLY: Final = "uses no part of a store that Retently does not: pages, checkpoints, hints that are read back"
+_LIKE_RETENTLY: Final = "uses no part of a store that Retently does not: pages, checkpoints, hints"
+_LIKE_DELIGHTED: Final = "differs from test_forwarding_delighted.py in what is told, not in what is stored"
+_VENDORS_WORD: Final = "is about what a vendor shows of a request in doubt; the tests beside it settle doubts on both"
+_OF_ARCHIVES: Final = "is about the memory that reading an archive takes"
 NOT_ON_BOTH: Final[Mapping[str, str]] = {
     "contract/platforms/test_doubts.py": "differs from test_vendors.py in what a vendor shows",
     "contract/platforms/test_vendors.py::TestPromoter": _LIKE_RETENTLY,
     "contract/platforms/test_vendors.py::TestSatisMeter": _LIKE_RETENTLY,
     "end_to_end/test_forwarding_outages.py::test_i7_an_outage_of_72_hours_loses_nothing_and_drains_within_the_limit": (
         "three days of attempts are many round trips; the outages beside it are tried on both"
+    ),
+    "end_to_end/test_forwarding_bad_input.py": "is about calls that are refused or shelved alike on both",
+    "end_to_end/test_forwarding_promoter.py": _LIKE_DELIGHTED,
+    "end_to_end/test_forwarding_satismeter.py": _LIKE_DELIGHTED,
+    "end_to_end/test_forwarding_once.py::test_what_was_not_done_is_done_once_or_held": _VENDORS_WORD,
+    "end_to_end/test_forwarding_once.py::test_whatever_the_vendor_is_like_a_lost_answer_surveys_nobody_twice": (
+        _VENDORS_WORD
+    ),
+    "end_to_end/test_import.py::test_a_gigabyte_without_an_end_takes_no_memory_and_is_refused_by_its_line": _OF_ARCHIVES,
+    "end_to_end/test_import.py::test_ten_times_the_lines_take_no_more_memory": _OF_ARCHIVES,
+    "end_to_end/test_logs.py::test_an_outage_of_a_sink_is_two_lines_however_long_it_lasts": (
+        "a day of attempts is many round trips; test_forwarding_outages.py has its outages on both"
     ),
     "end_to_end/test_guards.py": "is about the guards over other tests",
     "end_to_end/test_replicas.py": _OF_REPLICAS,
