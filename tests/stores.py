@@ -21,7 +21,7 @@ _NO_STORE: Final = "is about connections or listeners, with no store that could 
 _LIKE_RETENTLY: Final = "uses no part of a store that Retently does not: pages, checkpoints, hints"
 _LIKE_DELIGHTED: Final = "differs from test_forwarding_delighted.py in what is told, not in what is stored"
 _VENDORS_WORD: Final = "is about what a vendor shows of a request in doubt; the tests beside it settle doubts on both"
-_OF_ARCHIVES: Final = "is about the memory that reading an archive takes"
+_MEMORY: Final = "is about the memory that reading an archive takes"
 NOT_ON_BOTH: Final[Mapping[str, str]] = {
     "contract/platforms/test_doubts.py": "differs from test_vendors.py in what a vendor shows",
     "contract/platforms/test_vendors.py::TestPromoter": _LIKE_RETENTLY,
@@ -36,8 +36,8 @@ NOT_ON_BOTH: Final[Mapping[str, str]] = {
     "end_to_end/test_forwarding_once.py::test_whatever_the_vendor_is_like_a_lost_answer_surveys_nobody_twice": (
         _VENDORS_WORD
     ),
-    "end_to_end/test_import.py::test_a_gigabyte_without_an_end_takes_no_memory_and_is_refused_by_its_line": _OF_ARCHIVES,
-    "end_to_end/test_import.py::test_ten_times_the_lines_take_no_more_memory": _OF_ARCHIVES,
+    "end_to_end/test_import.py::test_a_gigabyte_without_an_end_takes_no_memory_and_is_refused_by_its_line": _MEMORY,
+    "end_to_end/test_import.py::test_ten_times_the_lines_take_no_more_memory": _MEMORY,
     "end_to_end/test_logs.py::test_an_outage_of_a_sink_is_two_lines_however_long_it_lasts": (
         "a day of attempts is many round trips; test_forwarding_outages.py has its outages on both"
     ),

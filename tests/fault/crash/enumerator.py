@@ -18,7 +18,7 @@ ENOUGH: Final = 50
 """Kills that every kind of work must have survived."""
 USUAL: Final = 64
 """Points that are tried unless CRASH_POINTS says otherwise; some of the last may lie behind the end."""
-USUAL_ON_DATABASE: Final = 20
+USUAL_ON_DATABASE: Final = 12
 """The same on PostgreSQL, where a kill takes twice as long."""
 SETTLED_WITHIN: Final = 20.0
 """Seconds from there until nothing is owed; far more than it takes on a busy machine."""
