@@ -27,6 +27,8 @@ TRIES: Final = 8
 """Of a transaction that met another one; five seconds at most."""
 SOON_SECONDS: Final = 10.0
 """For what somebody waits for who goes away soon, or who must not be thought of as dead."""
+UNDO_SECONDS: Final = 2.0
+"""For taking back what was cut short; the database does it as well once the connection is closed."""
 _WAIT_SECONDS: Final = 0.02
 
 _FENCE: Final = "SELECT fence FROM leases WHERE name = $1 FOR KEY SHARE"
@@ -86,7 +88,7 @@ class Connections:
         """
 
         async def whole(connection: asyncpg.Connection) -> Result:
-            async with asyncio.timeout(within), connection.transaction():
+            async with _undone_if_cut_short(connection), asyncio.timeout(within), connection.transaction():
                 await _insist_on_lease(connection)
                 return await act(connection)
 
@@ -107,6 +109,21 @@ class Connections:
                         raise
                 await asyncio.sleep(_WAIT_SECONDS * 2**tries * random.random())  # noqa: S311 - spreads, hides nothing
         raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+
+@asynccontextmanager
+async def _undone_if_cut_short(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A block of which nothing is left when its task is cancelled; asyncpg's own way back would be cancelled as well.
+
+    It would be taken when the connection is used next, with an error in the log each time.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        with anyio.move_on_after(UNDO_SECONDS, shield=True), suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+            if connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
+        raise
 
 
 async def _in_time(act: Act[Result], connection: asyncpg.Connection) -> Result:
