@@ -175,11 +175,13 @@ def _warnings(variables: Mapping[str, Variable], checked: Sequence[Checked]) -> 
         for name, field in part.section.fields().items()
         if is_secret(field)
     }
+    exposed: dict[str, list[str]] = {}
     for variable in variables.values():
         holds_secret = variable.name in secret or (variable.name == "store_url" and "@" in variable.text)
         if variable.exposed_in and variable.is_set and holds_secret:
-            name, path = full_name(variable.name), variable.exposed_in
-            yield f"{name} can be read by every user of this machine: chmod o-r {path}"
+            exposed.setdefault(str(variable.exposed_in), []).append(full_name(variable.name))
+    for path, names in exposed.items():
+        yield f"{', '.join(names)} can be read by every user of this machine: chmod o-r {path}"
 
 
 # --- putting it together ----------------------------------------------------------------------------------------

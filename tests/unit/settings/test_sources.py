@@ -250,6 +250,7 @@ def test_f43_a_secret_file_that_everybody_can_read_is_warned_of(load: Load, tmp_
     [
         ("NPSBRIDGE_LOG_LEVEL=DEBUG\n", 0),
         ("NPSBRIDGE_DELIGHTED__API_KEY=key-of-d\n", 1),
+        ("NPSBRIDGE_DELIGHTED__API_KEY=key-of-d\nNPSBRIDGE_SEGMENT__WRITE_KEY=key-of-s\n", 1),
         ("NPSBRIDGE_STORE_URL=postgresql://nps:password@db/nps\n", 1),
         ("NPSBRIDGE_STORE_URL=sqlite:///nps.db\n", 0),
     ],
@@ -259,4 +260,6 @@ def test_f43_an_env_file_that_everybody_can_read_is_warned_of_when_it_holds_a_se
 ) -> None:
     env_file = env_file_with(tmp_path, text)
     env_file.chmod(0o644)
-    assert len(load(env_file=env_file).warnings) == count
+    warnings = load(env_file=env_file).warnings
+    assert len(warnings) == count
+    assert all(line.split("=")[0] in warnings[0] for line in text.splitlines() if count)
