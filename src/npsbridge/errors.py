@@ -89,6 +89,10 @@ class LeaseLost(StoreError):
     exit_code = 75
 
 
+class ErasedMeanwhile(StoreError):
+    """Somebody was erased since this was decided: nothing of it was kept, and it is to be decided anew."""
+
+
 class StoreUnavailable(StoreError):
     """The store cannot be reached or written now; later calls may succeed.
 

@@ -24,7 +24,7 @@ from npsbridge.core.route import Rules
 from npsbridge.core.storage import Store
 from npsbridge.core.times import milliseconds
 from npsbridge.engine.router import recall_of
-from npsbridge.errors import UsageError
+from npsbridge.errors import ErasedMeanwhile, UsageError
 from npsbridge.metrics import Metrics
 from npsbridge.net.client import open_session
 from npsbridge.settings import Settings
@@ -174,16 +174,19 @@ async def _outdated(store: Store, sent: Iterable[Sent], decided: Rules) -> set[s
 
 
 async def _tell_untold(store: Store, sink: Destination, wanted: Wanted, decided: Rules, tally: Tally) -> None:
-    after = 0
+    after, erasures = 0, await store.erasures()
     while found := await store.untold(sink.connection, after=after, limit=_AT_ONCE):
-        after = found[-1][0]
-        for connection, some in _by_connection(found, wanted).items():
-            recall = await recall_of(store, connection, [one.response for one in some], decided)
-            told = [tell(one, recall, rules=decided, plan=sink.plan) for one in some]
-            for one in told:
-                count_untold(one, partial(tally.count, sink.connection))
-            if not wanted.dry_run:
-                await store.commit_routing([_joined(told).routing])
+        try:
+            for connection, some in _by_connection(found, wanted).items():
+                recall = await recall_of(store, connection, [one.response for one in some], decided)
+                told = [tell(one, recall, rules=decided, plan=sink.plan) for one in some]
+                if not wanted.dry_run:
+                    await store.commit_routing([_joined(told).routing], erasures=erasures)
+                for one in told:
+                    count_untold(one, partial(tally.count, sink.connection))
+            after = found[-1][0]
+        except ErasedMeanwhile:
+            erasures = await store.erasures()
 
 
 def _by_connection(

@@ -82,6 +82,8 @@ class Recall(Record, frozen=True, kw_only=True):
     """By lower-cased email."""
     erased: frozenset[str] = frozenset()
     """The emails and userIds of those who were erased; what comes of them is not kept."""
+    erasures: int = 0
+    """How often somebody had been erased when this was read, or before (`Store.erasures`)."""
 
 
 class Shelved(Record, frozen=True, kw_only=True):

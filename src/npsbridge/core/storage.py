@@ -85,14 +85,20 @@ class Store(Protocol):
     async def next_settle(self) -> int | None:
         """When the next held-back response is due."""
 
-    async def commit_routing(self, routings: Sequence[Routing]) -> None:
+    async def commit_routing(self, routings: Sequence[Routing], *, erasures: int | None = None) -> None:
         """Make routings true, in order, in one transaction.
+
+        With `erasures`, which is as many as were known of when they were decided, nothing is made true when there are
+        more by now.
 
         A delivery whose (connection, message_id) exists already is counted as duplicate and not stored again; one
         messageId never speaks of two subjects. One with `filtered_because` is kept and counted as filtered. A routing
         whose journal entry was consumed before is left out as a whole. Deliveries still owed under the key of a person
         who has turned out to be an older one are owed under the older key from then on. What a routing would keep of a
         person who was erased since it was decided is not kept, and their deliveries are counted as erased.
+
+        Raises:
+            ErasedMeanwhile: there are more erasures than when they were decided.
         """
 
     async def shelve(self, item: Shelved) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -20,7 +21,7 @@ from npsbridge.core.storage import Store
 from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.lead import Lead
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import StoreUnavailable
+from npsbridge.errors import ErasedMeanwhile, StoreUnavailable
 from npsbridge.telemetry import hears
 
 ENTRIES = 300
@@ -86,16 +87,23 @@ class Router:
         # Without a sink, responses in the journal go on waiting for one.
         if entries := await self._store.unrouted(ENTRIES, only=None if self._desk.sinks else INGEST):
             self._was_short = sum(entry.count for entry in entries) < RECORDS
-            for connection, together in groupby(entries, key=attrgetter("connection")):
-                await (self._route_calls if connection == INGEST else self._route_records)(list(together))
+            await self._route_all(entries)
             return True
         return await self._release_settled() or await self._expire_calls()
+
+    async def _route_all(self, entries: Sequence[JournalEntry]) -> None:
+        try:
+            for connection, together in groupby(entries, key=attrgetter("connection")):
+                await (self._route_calls if connection == INGEST else self._route_records)(list(together))
+        except ErasedMeanwhile:
+            logger.debug("Somebody was erased while it was decided what follows from an answer; it is decided anew")
 
     async def _release_settled(self) -> bool:
         now = self._seams.clock.now_ms()
         held = await self._store.settled_responses(now=now, limit=RECORDS) or await self._left_behind(now)
-        if held:
-            await self._release(held)
+        with suppress(ErasedMeanwhile):  # the next step finds what is left
+            if held:
+                await self._release(held)
         return bool(held)
 
     async def _left_behind(self, now: int) -> list[RememberedResponse]:
@@ -130,7 +138,8 @@ class Router:
         responses = [response for reading in readings for response in reading.responses]
         recall = await recall_of(self._store, connection, responses, self._desk.rules)
         now = self._seams.clock.now_ms()
-        await self._commit(connection, route(readings, recall, rules=self._desk.rules, plans=self._plans, now=now))
+        routings = route(readings, recall, rules=self._desk.rules, plans=self._plans, now=now)
+        await self._commit(connection, routings, erasures=recall.erasures)
         self._bell.done(sum(entry.count for entry in entries))
         for sink in self._desk.sinks:
             await self._bells[sink.connection].shorten()
@@ -140,10 +149,11 @@ class Router:
         run = [one for one in held if one.response.connection == connection]
         recall = await recall_of(self._store, connection, [one.response for one in run], self._desk.rules)
         now = self._seams.clock.now_ms()
-        await self._commit(connection, [release(run, recall, rules=self._desk.rules, plans=self._plans, now=now)])
+        routing = release(run, recall, rules=self._desk.rules, plans=self._plans, now=now)
+        await self._commit(connection, [routing], erasures=recall.erasures)
 
-    async def _commit(self, connection: str, routings: Sequence[Routing]) -> None:
-        await self._store.commit_routing(routings)
+    async def _commit(self, connection: str, routings: Sequence[Routing], *, erasures: int | None = None) -> None:
+        await self._store.commit_routing(routings, erasures=erasures)
         await self._redact(routings)
         if connection != INGEST:
             emitted = sum(routing.fanned_out for routing in routings)

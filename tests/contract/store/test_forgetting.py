@@ -13,6 +13,7 @@ from npsbridge.core.model import Identity, Respondent, State
 from npsbridge.core.people import ERASED, IdKind, PersonId
 from npsbridge.core.records import AwaitedCall, Ledger, RememberedResponse, Routing
 from npsbridge.core.storage import Store
+from npsbridge.errors import ErasedMeanwhile
 from npsbridge.store import open_store
 
 ALL_OF_ANN = [user("u1"), anonymous("a1"), email(ANN)]
@@ -67,6 +68,33 @@ async def test_i20_each_erasure_can_be_noticed_also_by_another_process(store_url
         twice = await store.erasures()
     async with open_store(store_url, clock=clock) as other:
         assert before < once < twice == await other.erasures()
+
+
+async def test_i20_what_was_decided_of_answers_before_an_erasure_is_not_made_true_after_it(store: Store) -> None:
+    await store.append([arrival("delighted")])
+    (entry,) = await store.unrouted(1)
+    recall = await store.recall("delighted", responses=["1"], people=[], emails=[ANN])
+    decided = Routing(
+        journal_id=entry.id, responses=(answer("1", email=ANN),), deliveries=(planned("m1"),), fanned_out=1
+    )
+    await store.forget(email(ANN))
+    with pytest.raises(ErasedMeanwhile):
+        await store.commit_routing([decided], erasures=recall.erasures)
+    assert await store.unrouted(1) == [entry]
+    assert await store.deliveries() == []
+    anew = await store.recall("delighted", responses=["1"], people=[], emails=[ANN])
+    assert not anew.responses
+    assert anew.erased == {ANN}
+    await store.commit_routing([replace(decided, responses=(), deliveries=(), fanned_out=0)], erasures=anew.erasures)
+    assert await store.unrouted(1) == []
+
+
+async def test_i20_many_answers_at_once_are_decided_by_what_was_known_at_first(store: Store) -> None:
+    many = [str(number) for number in range(1200)]
+    for _ in range(2):
+        recall = await store.recall("delighted", responses=many, people=[], emails=[ANN])
+        assert recall.erasures == await store.erasures()
+        await store.forget(email(ANN))
 
 
 async def test_i20_who_was_never_heard_of_can_be_erased_beforehand(store: Store) -> None:

@@ -12,9 +12,11 @@ import typer
 from contract.store.examples import owe, planned, remembered, route, settle, sqlite_url
 from npsbridge.clock import Clock
 from npsbridge.core.model import State
+from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.records import Ledger
 from npsbridge.core.storage import Store
 from npsbridge.store import open_store
+from npsbridge.store.sqlite.store import SqliteStore
 from unit.cli.commands import Ended
 
 Command = Callable[..., Ended]
@@ -132,6 +134,24 @@ def test_a_sink_is_told_of_answers_that_it_has_never_heard_of(npsbridge: Command
     waiting = on(url, lambda store: store.claim("segment", now=Clock().now_ms(), limit=99))
     assert {one.subject for one in waiting} == {"delighted/1", "delighted/2"}
     assert balanced(url).duplicate == 0
+
+
+def test_i20_a_sink_is_told_of_nobody_who_is_erased_meanwhile(
+    npsbridge: Command, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untold = SqliteStore.untold
+
+    async def erased_meanwhile(self: SqliteStore, connection: str, **wish: Any) -> Any:
+        found = await untold(self, connection, **wish)
+        if found:
+            await self.forget(PersonId(IdKind.EMAIL, "bob@example.com"))
+        return found
+
+    monkeypatch.setattr(SqliteStore, "untold", erased_meanwhile)
+    replayed(npsbridge, "--since", "2026-02-01", "--to", "segment")
+    waiting = on(url, lambda store: store.claim("segment", now=Clock().now_ms(), limit=99))
+    assert {one.subject for one in waiting} == {"delighted/1"}
+    balanced(url)
 
 
 def test_a_sink_is_told_only_of_answers_given_in_that_time(npsbridge: Command, url: str) -> None:

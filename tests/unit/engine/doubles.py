@@ -26,7 +26,7 @@ from npsbridge.core.records import (
 from npsbridge.core.storage import Store
 from npsbridge.engine.board import Board
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import StoreFull
+from npsbridge.errors import ErasedMeanwhile, StoreFull
 from npsbridge.metrics import Metrics
 from npsbridge.store.alone import Alone
 
@@ -156,8 +156,10 @@ class MemoryStore:
         assert connection
         return Recall()
 
-    async def commit_routing(self, routings: Sequence[Routing]) -> None:
+    async def commit_routing(self, routings: Sequence[Routing], *, erasures: int | None = None) -> None:
         self._room("commit_routing")
+        if erasures is not None and erasures != self.erased:
+            raise ErasedMeanwhile("somebody was erased since this was decided")
         self.routings += routings
         routed = {routing.journal_id for routing in routings}
         self.entries = [entry for entry in self.entries if entry.id not in routed]

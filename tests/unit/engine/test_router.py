@@ -82,6 +82,27 @@ async def test_what_waits_is_routed_in_order_and_the_lane_is_rung() -> None:
     assert await made.lane.wait(0)
 
 
+async def test_i20_what_follows_from_answers_is_decided_anew_when_somebody_was_erased_meanwhile() -> None:
+    made = Desktop(an_entry(1, 10), an_entry(2, 11))
+    made.store.erased = 1  # what is recalled says 0
+    assert await made.router.step()
+    assert made.store.routings == []
+    made.store.erased = 0
+    assert await made.router.step()
+    assert {"10-submit", "11-submit"} <= set(made.message_ids)
+
+
+async def test_i20_what_was_held_back_is_released_anew_when_somebody_was_erased_meanwhile() -> None:
+    made = Desktop()
+    made.store.held = [RememberedResponse(response=a_response("10"), revision=1, settle_at=NOW)]
+    made.store.erased = 1
+    assert await made.router.step()
+    assert made.store.routings == []
+    made.store.erased = 0
+    assert await made.router.step()
+    assert "10-answered" in made.message_ids
+
+
 async def test_an_empty_journal_is_no_work() -> None:
     made = Desktop()
     assert not await made.router.step()

@@ -139,6 +139,7 @@ class PostgresStore:
         user_ids: Collection[str] = (),
     ) -> Recall:
         """What is known of these responses, persons, emails and userIds."""
+        erasures = await self.erasures()
         found = await self._connections.rows_of(sql.RECALL_RESPONSES, column(responses), connection)
         newest = await self._connections.rows_of(sql.RECALL_NEWEST, column(people))
         identities = await self._connections.rows_of(sql.RECALL_IDENTITIES, column(emails))
@@ -149,6 +150,7 @@ class PostgresStore:
             identities={told(row[0]): rows.identity(tuple(map(told, row))) for row in identities}
             | await people_rows.identities(self._connections, emails),
             erased=await self._erased(emails, user_ids),
+            erasures=erasures,
         )
 
     async def settled_responses(self, *, now: int, limit: int) -> list[RememberedResponse]:
@@ -161,10 +163,10 @@ class PostgresStore:
         row = await self._connections.first(sql.NEXT_SETTLE)
         return row[0] if row else None
 
-    async def commit_routing(self, routings: Sequence[Routing]) -> None:
+    async def commit_routing(self, routings: Sequence[Routing], *, erasures: int | None = None) -> None:
         """Make routings true, in order, in one transaction."""
         now = self._clock.now_ms()
-        await self._write(lambda connection: writes.commit_routings(connection, routings, now))
+        await self._write(lambda connection: writes.commit_routings(connection, routings, now, erasures))
 
     async def shelve(self, item: Shelved) -> None:
         """Put an unreadable page on the shelf of the dead."""

@@ -14,6 +14,7 @@ import asyncpg
 
 from npsbridge.core.model import Delivery, State
 from npsbridge.core.records import Arrival, RememberedResponse, Retention, Routing, Settlement, Shelved
+from npsbridge.errors import ErasedMeanwhile
 from npsbridge.store import ledger, rows
 from npsbridge.store.postgres import calls, people
 from npsbridge.store.postgres import statements as sql
@@ -98,9 +99,17 @@ class _News:
         return 0 if self.routing.records is None else max(self.routing.records - self.left, 0)
 
 
-async def commit_routings(connection: asyncpg.Connection, routings: Sequence[Routing], now: int) -> None:
-    """Make routings true, in order, except those that are already."""
+async def commit_routings(
+    connection: asyncpg.Connection, routings: Sequence[Routing], now: int, erasures: int | None
+) -> None:
+    """Make routings true, in order, except those that are already.
+
+    Raises:
+        ErasedMeanwhile: somebody was erased since there were so many erasures.
+    """
     digest_key = await connection.fetchval(people.TURN)
+    if erasures is not None and int(await connection.fetchval(sql.ERASURES) or 0) != erasures:
+        raise ErasedMeanwhile("somebody was erased since this was decided")
     news = await _news(connection, routings)
     live = [one.routing for one in news]
     if not live:

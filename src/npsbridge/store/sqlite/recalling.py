@@ -27,6 +27,8 @@ RECALL: Final = """
     SELECT 'person', value, content, NULL, NULL FROM person_ids JOIN persons USING (number)
     WHERE kind = 'email' AND value IN (:emails)
     UNION ALL
+    SELECT 'erasures', value, NULL, NULL, NULL FROM facts WHERE name = 'erasures'
+    UNION ALL
     SELECT 'suppressed', NULL, NULL, NULL, NULL WHERE EXISTS (SELECT 1 FROM suppressions WHERE digest > '')
 """
 
@@ -54,6 +56,8 @@ async def recall(
         identities={row[0]: rows.identity(row[:3]) for row in found["identity"]}
         | {email: people.identity(email, content) for email, content, *_ in found["person"]},
         erased=await _erased(reader, emails, user_ids) if found["suppressed"] else frozenset(),
+        # Of several statements the first counts: who was erased behind it may be missing above.
+        erasures=int(found["erasures"][0][0]) if len(found["erasures"]) == len(pieces or [1]) else 0,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from npsbridge.core.model import Identity, PlannedDelivery, State
 from npsbridge.core.records import Arrival, Health, Retention, Routing, Settlement, Shelved
+from npsbridge.errors import ErasedMeanwhile
 from npsbridge.store import ledger, rows
 from npsbridge.store.sqlite import bulk, calls, people
 from npsbridge.store.sqlite import statements as sql
@@ -49,6 +50,17 @@ def journal(database: sqlite3.Connection, arrivals: Sequence[Arrival]) -> None:
 
 Owed = tuple[int, PlannedDelivery]
 """A delivery with its number in the outbox."""
+
+
+def insist_on_erasures(database: sqlite3.Connection, known: int) -> None:
+    """Go on only if nobody was erased since.
+
+    Raises:
+        ErasedMeanwhile: somebody was.
+    """
+    row = database.execute(sql.ERASURES).fetchone()
+    if (int(row[0]) if row else 0) != known:
+        raise ErasedMeanwhile("somebody was erased since this was decided")
 
 
 def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], now: int) -> list[Owed]:
