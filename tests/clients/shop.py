@@ -108,10 +108,14 @@ class Shop:
         return int(value or 0)
 
     async def check_each_counts_once(self, calls: Sequence[Call]) -> Ledger:
-        """Every call is on disk under the messageId that the SDK gave it, and none was dealt with twice."""
+        """Every call arrived under the messageId that the SDK gave it, and none was dealt with twice.
+
+        A page that somebody known looks at leaves nothing but a count.
+        """
         ledger, message_ids = await self.rests(), set(self.door.message_ids)
         assert len(message_ids) == len(calls)
-        assert await self.app.store.seen(message_ids) == message_ids
+        wanted = {call["messageId"] for call in self.door.calls if call["type"] != "page"}
+        assert await self.app.store.seen(wanted) == wanted
         assert ledger.accepted - ledger.duplicate == len(calls)
         assert ledger.accepted == ledger.delivered + ledger.filtered + ledger.duplicate
         return ledger
