@@ -22,9 +22,9 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 from urllib.parse import quote, quote_plus
 
 from loguru import logger
@@ -39,6 +39,10 @@ _SHORT = 6
 _RESERVED = frozenset({"ts", "level", "logger", "message", "exception"})
 # syslog(3) priorities, as systemd reads them from the start of a line (sd-daemon(3)).
 _PRIORITIES = {"TRACE": 7, "DEBUG": 7, "INFO": 6, "SUCCESS": 5, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+
+NAMED: Final = 10
+REASONS_TOLD: Final = 3
+"""Of the things that one line tells of: how many it names, and with how many reasons."""
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------
@@ -107,6 +111,11 @@ def hears(level: str) -> bool:
 
 
 # --- starting ---------------------------------------------------------------------------------------------------
+
+
+def of_several(reasons: Sequence[str]) -> dict[str, Any]:
+    """What a line binds that tells of several things at once: how many, and the first of their reasons."""
+    return {"count": len(reasons), "reason": "; ".join(list(dict.fromkeys(reasons))[:REASONS_TOLD])}
 
 
 def start_logging(level: str, log_format: str, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:

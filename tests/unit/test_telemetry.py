@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from npsbridge import telemetry
-from npsbridge.telemetry import Redactor, hears, register_secrets, start_logging
+from npsbridge.telemetry import REASONS_TOLD, Redactor, hears, of_several, register_secrets, start_logging
 
 SECRET = "k3y/with+\"odd' \\ñ"
 
@@ -317,6 +317,14 @@ def test_requests_are_not_listed_at_info() -> None:
     stream = started()
     logging.getLogger("aiohttp.access").info("GET /hooks/retently/token")
     assert stream.getvalue() == ""
+
+
+def test_one_line_for_several_has_their_number_and_each_of_the_first_reasons_once() -> None:
+    reasons = ["full", "gone", "full", *(f"other {number}" for number in range(9))]
+    told = of_several(reasons)
+    assert told["count"] == len(reasons)
+    assert told["reason"].split("; ") == ["full", "gone", "other 0"][:REASONS_TOLD]
+    assert of_several(["full", "full"]) == {"count": 2, "reason": "full"}
 
 
 def test_warnings_are_logged() -> None:

@@ -20,6 +20,7 @@ from npsbridge.clock import Clock
 from npsbridge.core.model import Response
 from npsbridge.core.pace import backoff
 from npsbridge.core.ports import Page, Parser, Source
+from npsbridge.core.reading import joined
 from npsbridge.core.records import Arrival, Origin
 from npsbridge.core.storage import Store
 from npsbridge.core.translate import category
@@ -226,7 +227,7 @@ async def _journal(store: Store, name: str, pages: AsyncIterator[Page]) -> None:
         arrival = Arrival(
             connection=name,
             origin=Origin.BACKFILL,
-            body=b"[" + b",".join(page.records) + b"]",
+            body=joined(page.records),
             count=len(page.records),
             received_at=clock.now_ms(),
         )

@@ -22,6 +22,7 @@ from npsbridge.cli.show import print_json
 from npsbridge.clock import Clock
 from npsbridge.core.model import Response
 from npsbridge.core.ports import Parser
+from npsbridge.core.reading import joined
 from npsbridge.core.records import Arrival, Origin
 from npsbridge.core.storage import Store
 from npsbridge.core.times import milliseconds
@@ -196,7 +197,7 @@ class _Keeper:
         arrival = Arrival(
             connection=self._connection,
             origin=Origin.IMPORT,
-            body=b"[" + b",".join(records) + b"]",
+            body=joined(records),
             count=len(records),
             received_at=self._clock.now_ms(),
         )

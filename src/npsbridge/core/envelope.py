@@ -178,14 +178,14 @@ def _check_utf8(raw: bytes) -> None:
 
 
 def _without_keys(calls: list[Raw], request: bytes) -> list[Raw]:
-    """The calls of a request without the write keys that some SDKs put into each."""
-    _check_number(calls)
-    return [_without_key(call) for call in calls] if _names_key(request) else calls
+    """The calls of a request without the write keys that some SDKs put into each.
 
-
-def _check_number(calls: list[Raw]) -> None:
+    Raises:
+        BadRecord: there are too many of them.
+    """
     if len(calls) > MOST_CALLS:
         raise BadRecord("/batch", f"has {len(calls)} calls; {MOST_CALLS} are the most")
+    return [_without_key(call) for call in calls] if _names_key(request) else calls
 
 
 def _names_key(raw: bytes) -> bool:

@@ -133,7 +133,7 @@ class Familiar:
         # Looked at once for every call that arrives: what sorts out most comes first, and nothing is called in vain.
         if (call.user_id or None, call.anonymous_id or None) not in self._pairs:
             return None
-        if kind == "track":
+        if kind == CallType.TRACK:
             if not call.event or call.event in self._wanted or call.event.isspace():
                 return None
         elif kind not in _SEEN:

@@ -6,6 +6,7 @@ Every refusal is a BadRecord with a JSON pointer, and never repeats the value: i
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -40,6 +41,11 @@ def decode(raw: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(_mended(raw), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _bad(error) from error
+
+
+def joined(elements: Iterable[bytes]) -> bytes:
+    """A JSON array of elements as they are; what `split` takes apart again."""
+    return b"[" + b",".join(elements) + b"]"
 
 
 def split(raw: bytes) -> list[bytes]:

@@ -38,7 +38,7 @@ from npsbridge.engine.lead import Lead
 from npsbridge.engine.pauses import by_hand
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import StoreError, StoreUnavailable
-from npsbridge.telemetry import hears
+from npsbridge.telemetry import NAMED, hears, of_several
 
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
@@ -59,9 +59,6 @@ SHORTEST_PAUSE = 0.5
 
 ATTEMPTED: Final = "A delivery was attempted"
 DEAD: Final = "Deliveries are dead: they will never be taken as they are; npsbridge outbox list --state dead"
-DEAD_NAMED: Final = 10
-DEAD_REASONS: Final = 3
-"""How many messageIds, and how many of their reasons, are in that line."""
 
 RESULTS: Final[dict[type[Outcome], str]] = {
     Delivered: "delivered",
@@ -397,6 +394,6 @@ def _tell_dead(connection: str, batch: Sequence[Delivery], settled: Sequence[Set
     dead = [(delivery, one) for delivery, one in zip(batch, settled, strict=True) if one.state is State.DEAD]
     if not dead:
         return
-    reasons = list(dict.fromkeys(one.reason or "" for _, one in dead))
-    bound = logger.bind(connection=connection, count=len(dead), reason="; ".join(reasons[:DEAD_REASONS]))
-    bound.bind(message_ids=[delivery.message_id for delivery, _ in dead[:DEAD_NAMED]]).error(DEAD)
+    message_ids = [delivery.message_id for delivery, _ in dead[:NAMED]]
+    several = of_several([one.reason or "" for _, one in dead])
+    logger.bind(connection=connection, message_ids=message_ids, **several).error(DEAD)

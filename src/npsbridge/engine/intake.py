@@ -10,7 +10,7 @@ from npsbridge.core.keys import normalised_email
 from npsbridge.core.leases import current_lease
 from npsbridge.core.people import IdKind, PersonId
 from npsbridge.core.ports import Page, Parser
-from npsbridge.core.reading import digest, split
+from npsbridge.core.reading import digest, joined, split
 from npsbridge.core.records import Arrival, JournalEntry, Origin
 from npsbridge.engine.lead import Lead
 from npsbridge.engine.seams import Seams
@@ -71,7 +71,7 @@ class Intake:
         """
         await self._append(connection, Origin.WEBHOOK, records, None)
         if self._seams.store.leases.is_shared:
-            self._own[_key(connection, _body(records))] = None
+            self._own[_key(connection, joined(records))] = None
             while len(self._own) > MOST_WEBHOOKS:
                 self._own.popitem(last=False)
         self._remember(connection, {_key(connection, record): record for record in records})
@@ -113,7 +113,7 @@ class Intake:
         arrival = Arrival(
             connection=connection,
             origin=origin,
-            body=_body(records),
+            body=joined(records),
             count=len(records),
             received_at=self._seams.clock.now_ms(),
         )
@@ -168,11 +168,6 @@ class Intake:
             return f"{connection}/{parse(connection, record).id}" if parse else key
         except BadRecord:
             return key
-
-
-def _body(records: Sequence[bytes]) -> bytes:
-    """Records as one journal entry."""
-    return b"[" + b",".join(records) + b"]"
 
 
 def _records(entry: JournalEntry) -> list[bytes]:

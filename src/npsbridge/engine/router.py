@@ -22,7 +22,7 @@ from npsbridge.engine.forwarding import CallRouter
 from npsbridge.engine.lead import Lead
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import ErasedMeanwhile, StoreUnavailable
-from npsbridge.telemetry import hears
+from npsbridge.telemetry import NAMED, hears, of_several
 
 ENTRIES = 300
 """How many entries are read at once; a run of single calls is as long as one of batches."""
@@ -34,9 +34,6 @@ price, and leaves the event loop to those who arrive."""
 FULL_DISK_PAUSE = 5.0
 LONGEST_SLEEP = 3600.0
 SETTLING_SLACK_MS = 60_000
-NAMED = 10
-REASONS_TOLD = 3
-"""Of the records of a run that are of no use: how many the log names, and with how many reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +98,8 @@ class Router:
     async def _release_settled(self) -> bool:
         now = self._seams.clock.now_ms()
         held = await self._store.settled_responses(now=now, limit=RECORDS) or await self._left_behind(now)
-        with suppress(ErasedMeanwhile):  # the next step finds what is left
-            if held:
+        if held:
+            with suppress(ErasedMeanwhile):  # the next step finds what is left
                 await self._release(held)
         return bool(held)
 
@@ -215,11 +212,10 @@ def _tell_shelved(connection: str, routings: Sequence[Routing]) -> None:
     items = [item for routing in routings for item in routing.shelved]
     if not items:
         return
-    reasons = list(dict.fromkeys(item.reason for item in items))
-    bound = logger.bind(connection=connection, count=len(items), reason="; ".join(reasons[:REASONS_TOLD]))
-    named = [found for item in items[:NAMED] if (found := _message_id_of(item))]
-    keys = [item.key for item in items[:NAMED]]
-    bound.bind(keys=keys, message_ids=named).warning("Records cannot be used; they are on the shelf of the dead")
+    message_ids = [found for item in items[:NAMED] if (found := _message_id_of(item))]
+    keys, several = [item.key for item in items[:NAMED]], of_several([item.reason for item in items])
+    bound = logger.bind(connection=connection, keys=keys, message_ids=message_ids, **several)
+    bound.warning("Records cannot be used; they are on the shelf of the dead")
 
 
 def _message_id_of(item: Shelved) -> str | None:

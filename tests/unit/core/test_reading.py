@@ -89,6 +89,11 @@ def test_the_elements_of_an_array_keep_their_bytes() -> None:
     assert reading.split(b'[ {"b": 1.0,  "a":"\\u00e9"} , 2,[ ]]') == [b'{"b": 1.0,  "a":"\\u00e9"}', b"2", b"[ ]"]
 
 
+@given(st.lists(st.sampled_from([b'{"a": 1}', b"2", b"[ ]", b'"x, y"'])))
+def test_what_is_joined_is_split_into_the_same_elements(elements: list[bytes]) -> None:
+    assert reading.split(reading.joined(elements)) == elements
+
+
 @pytest.mark.parametrize("raw", [b"null", b"{}", b'"[]"', b"[1", b"[1,]", b""])
 def test_what_is_no_array_is_not_split(raw: bytes) -> None:
     with pytest.raises(BadRecord):

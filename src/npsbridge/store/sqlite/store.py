@@ -1,6 +1,5 @@
 """The `Store` port on one SQLite file: writes through the writer's thread, reads beside it."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -142,13 +141,7 @@ class SqliteStore:
     async def commit_routing(self, routings: Sequence[Routing], *, erasures: int | None = None) -> None:
         """Make routings true, in order, in one transaction."""
         now = self._clock.now_ms()
-
-        def commit(database: sqlite3.Connection) -> list[writes.Owed]:
-            if erasures is not None:
-                writes.insist_on_erasures(database, erasures)
-            return writes.commit_routings(database, routings, now)
-
-        owed = await self._writer.run(commit)
+        owed = await self._writer.run(lambda database: writes.commit_routings(database, routings, now, erasures))
         self._fresh.keep([one for one in owed if writes.goes_at_once(one, now)], now)
 
     async def shelve(self, item: Shelved) -> None:

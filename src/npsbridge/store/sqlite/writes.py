@@ -52,19 +52,16 @@ Owed = tuple[int, PlannedDelivery]
 """A delivery with its number in the outbox."""
 
 
-def insist_on_erasures(database: sqlite3.Connection, known: int) -> None:
-    """Go on only if nobody was erased since.
+def commit_routings(
+    database: sqlite3.Connection, routings: Sequence[Routing], now: int, erasures: int | None = None
+) -> list[Owed]:
+    """Make routings true, in order, except those that are already; returns the deliveries that are new.
 
     Raises:
-        ErasedMeanwhile: somebody was.
+        ErasedMeanwhile: somebody was erased since there were so many erasures.
     """
-    row = database.execute(sql.ERASURES).fetchone()
-    if (int(row[0]) if row else 0) != known:
+    if erasures is not None and _erasures(database) != erasures:
         raise ErasedMeanwhile("somebody was erased since this was decided")
-
-
-def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], now: int) -> list[Owed]:
-    """Make routings true, in order, except those that are already; returns the deliveries that are new."""
     waited = _end_waiting(database, routings)
     entries, true, quiet, of_quiet_ones = list[ledger.Entries](), list[Routing](), list[Routing](), 0
     owed = list[Owed]()
@@ -84,6 +81,11 @@ def commit_routings(database: sqlite3.Connection, routings: Sequence[Routing], n
     calls.note_seen(database, true, now)
     count(database, [*entries, ledger.quiet(quiet, counted_before=of_quiet_ones)])
     return owed
+
+
+def _erasures(database: sqlite3.Connection) -> int:
+    row = database.execute(sql.ERASURES).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _end_waiting(database: sqlite3.Connection, routings: Sequence[Routing]) -> dict[int, int]:
