@@ -336,7 +336,7 @@ async def test_what_is_held_holds_up_nobody_else(tmp_path: Path) -> None:
         assert [track["userId"] for track in line.satismeter.project.tracks] == ["u1", "u2"]
         assert line.satismeter.properties_of("u1@example.org")["plan"] == "pro"
     assert [told.message for told in line.told if told.level == "WARNING"][:1] == [
-        "Nobody knows whether a survey was requested"
+        "Nobody knows whether surveys were requested"
     ]
 
 

@@ -24,8 +24,6 @@ from npsbridge.core.ports import Sender
 from npsbridge.errors import StoreError, StoreUnavailable
 
 SetOut = Callable[[Sequence[Delivery]], Awaitable[Sequence[Delivery]]]
-ROUNDS = 4
-"""Deliveries taken together, by how many may be under way: more of them, and a crash leaves more in doubt."""
 BEHIND_ANOTHER = "waits behind an earlier delivery of the same person"
 
 
@@ -33,7 +31,13 @@ class Abreast:
     """Takes batches for a sender of single deliveries; a `Sender` itself."""
 
     def __init__(
-        self, sender: Sender, most: int, *, set_out: SetOut, goes_on: Callable[[], bool] = lambda: True
+        self,
+        sender: Sender,
+        most: int,
+        *,
+        set_out: SetOut,
+        goes_on: Callable[[], bool] = lambda: True,
+        batch_limit: int = 100,
     ) -> None:
         """Make one.
 
@@ -41,12 +45,13 @@ class Abreast:
             sender: takes single deliveries.
             most: how many may be under way at once.
             set_out: puts the intent on disk of what must not be repeated, right before it leaves, and says what may.
-            goes_on: whether more may leave; asked before each.
+            goes_on: whether more may leave; asked before each person.
+            batch_limit: how many are taken together: at the end of each batch all have to be done.
         """
         self._set_out = set_out
         self._goes_on = goes_on
         self.connection = sender.connection
-        self.batch_limit = most * ROUNDS
+        self.batch_limit = batch_limit
         self.rate_limit = sender.rate_limit
         self._most = most
         self._sender = sender
@@ -63,46 +68,45 @@ class Abreast:
         by_person: dict[str, list[Delivery]] = {}
         for one in batch:
             by_person.setdefault(one.person, []).append(one)
-        waiting, done = iter(enumerate(by_person.values())), [anyio.Event() for _ in by_person]
-        outcomes: dict[int, Outcome] = {}
-        troubles: list[StoreError] = []
+        waiting, run = iter(enumerate(by_person.values())), _Run([anyio.Event() for _ in by_person])
         async with anyio.create_task_group() as group:
             for _ in range(min(self._most, len(by_person))):
-                group.start_soon(self._in_turn, waiting, done, outcomes, troubles)
-        if troubles:
-            raise troubles[0]
-        return [outcomes.get(one.id, Undone()) for one in batch]
+                group.start_soon(self._in_turn, waiting, run)
+        if run.troubles:
+            raise run.troubles[0]
+        return [run.outcomes.get(one.id, Undone()) for one in batch]
 
-    async def _in_turn(
-        self,
-        waiting: Iterator[tuple[int, Sequence[Delivery]]],
-        done: Sequence[anyio.Event],
-        outcomes: dict[int, Outcome],
-        troubles: list[StoreError],
-    ) -> None:
+    async def _in_turn(self, waiting: Iterator[tuple[int, Sequence[Delivery]]], run: "_Run") -> None:
         """Take the next person who waits, as long as all is well.
 
         Nobody starts while somebody so many places before is not done: what a person's first delivery releases, such
         as a survey behind an identify call, goes right behind it and not behind all the others.
         """
         for number, deliveries in waiting:
-            for before in done[: max(0, number - self._most + 1)]:
-                await before.wait()
-            if not troubles and self._goes_on() and not any(map(_is_trouble, outcomes.values())):
+            for before in self._not_to_be_overtaken(number, run):
+                if not before.is_set():  # to wait in vain costs a turn of the loop
+                    await before.wait()
+            if not run.is_over and self._goes_on():
                 try:
-                    await self._in_order(deliveries, outcomes)
+                    await self._in_order(deliveries, run)
                 except StoreError as error:  # what is under way elsewhere comes to its end
-                    troubles.append(error)
-            done[number].set()
+                    run.troubles.append(error)
+            run.done[number].set()
 
-    async def _in_order(self, deliveries: Sequence[Delivery], outcomes: dict[int, Outcome]) -> None:
+    def _not_to_be_overtaken(self, number: int, run: "_Run") -> Sequence[anyio.Event]:
+        """Who is so many places before, as far as the last of them has not waited for the others already."""
+        behind = number - self._most + 1
+        return run.done[max(0, behind - self._most) : max(0, behind)]
+
+    async def _in_order(self, deliveries: Sequence[Delivery], run: "_Run") -> None:
         """Stop at the first that is not finished: what is behind it would overtake it."""
         is_held_up = False
         for one in deliveries:
             if is_held_up:
-                outcomes[one.id] = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
+                run.outcomes[one.id] = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
                 continue
-            outcomes[one.id] = outcome = await self._attempted(one)
+            outcome = await self._attempted(one)
+            run.note(one, outcome)
             is_held_up = not isinstance(outcome, Delivered | Declined | Rejected | Undone)
 
     async def _attempted(self, one: Delivery) -> Outcome:
@@ -115,6 +119,27 @@ class Abreast:
             return RetryLater(reason=str(error), blame=Blame.CONNECTION)
         (outcome,) = await self._sender.deliver([one])
         return outcome
+
+
+class _Run:
+    """What has become of a batch so far."""
+
+    def __init__(self, done: Sequence[anyio.Event]) -> None:
+        """`done` are those of all people, in their order."""
+        self.done = done
+        self.outcomes: dict[int, Outcome] = {}
+        self.troubles: list[StoreError] = []
+        self._has_trouble = False
+
+    def note(self, one: Delivery, outcome: Outcome) -> None:
+        """This is what became of one."""
+        self.outcomes[one.id] = outcome
+        self._has_trouble = self._has_trouble or _is_trouble(outcome)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more may leave."""
+        return self._has_trouble or bool(self.troubles)
 
 
 def _is_trouble(outcome: Outcome) -> bool:

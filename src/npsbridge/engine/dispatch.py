@@ -45,7 +45,9 @@ LONGEST_SLEEP = 3600.0
 PEOPLE_AT_ONCE = 8
 """Requests under way at once, to a survey platform that takes one person each; its limit holds all the same."""
 LOOK_AHEAD = 100
-"""Deliveries among which a newer identify makes an older one superfluous."""
+"""Deliveries among which a newer identify makes an older one superfluous, and which may go together."""
+LONGEST_BATCH = 5.0
+"""Seconds after which nobody else leaves with a batch: what became of it is written down before more is under way."""
 MOST_AHEAD = 20
 """Batches after which what is owed is looked through from its beginning again, where something may be owed anew."""
 HELD_UP_PAUSE = 1.0
@@ -100,7 +102,13 @@ class Lane:
         self._sender: Sender = destination
         self._goes_abreast = doubts is not None and destination.batch_limit == 1
         if self._goes_abreast:
-            self._sender = Abreast(destination, PEOPLE_AT_ONCE, set_out=self._set_out, goes_on=self._goes_on)
+            self._sender = Abreast(
+                destination,
+                PEOPLE_AT_ONCE,
+                set_out=self._set_out,
+                goes_on=self._goes_on_with_batch,
+                batch_limit=LOOK_AHEAD,
+            )
         self._frozen = frozen or {}
         self._name = destination.connection
         self._seams = seams
@@ -115,6 +123,7 @@ class Lane:
         """What was claimed while the batch before it was under way."""
         self._ahead_claimed_at = self._claimed_at = 0.0
         """When that was claimed, and what is in hand: on the loop's clock."""
+        self._batch_began_at = 0.0
         self._batches_ahead = 0
         self._left_something = False
         """Whether of the last batch anything was not delivered."""
@@ -230,16 +239,17 @@ class Lane:
         """What is ready. Of what people are told to be like, only the newest is worth a request."""
         if self._doubts is None:
             return await self._store.claim(self._name, now=now, limit=self._pace.size)
-        ready = await self._store.claim(self._name, now=now, limit=max(self._pace.size, LOOK_AHEAD))
+        ready = await self._store.claim(self._name, now=now, limit=LOOK_AHEAD)
         if outdated := superseded(ready):
             reason = "a newer identify call says all of it"
             await self._store.settle([Settlement(id=id_, state=State.FILTERED, reason=reason) for id_ in outdated])
-        return [one for one in ready if one.id not in outdated][: self._pace.size]
+        return self._doubts.bearable([one for one in ready if one.id not in outdated][: self._pace.size])
 
     async def _attempt(self, batch: Sequence[Delivery]) -> None:
         batch = batch if self._goes_abreast else await self._set_out(batch)
         if not batch:
             return
+        self._batch_began_at = self._seams.clock.monotonic()
         said = await self._sender.deliver(batch)
         batch, outcomes = self._without_doubts(*self._without_unsent(batch, said))
         jitter = self._seams.jitter()
@@ -374,6 +384,9 @@ class Lane:
 
     def _goes_on(self) -> bool:
         return not (self._stopping.is_set() or self._is_paused)
+
+    def _goes_on_with_batch(self) -> bool:
+        return self._goes_on() and self._seams.clock.monotonic() - self._batch_began_at < LONGEST_BATCH
 
     @property
     def _is_paused(self) -> bool:

@@ -20,6 +20,7 @@ from npsbridge.core.ports import Forwarder, Inquiry
 from npsbridge.core.records import Intent, Settlement
 from npsbridge.core.settle import settled
 from npsbridge.engine.seams import Seams
+from npsbridge.telemetry import NAMED, of_several
 
 FIRST_LOOK: Final = 10.0
 """Seconds after which the vendor is asked: what it was about to do, it has done by then."""
@@ -31,6 +32,9 @@ DROPPED: Final = "dropped, as ON_UNKNOWN says"
 """How the reason ends of what is dead although it may have happened."""
 DIED: Final = "npsbridge ended while the request was under way"
 UNDATED: Final = "when the request set out was not written down by the version of npsbridge that made it"
+IN_DOUBT: Final = "Nobody knows whether surveys were requested"
+MOST_TOGETHER: Final = 32
+"""Requests for surveys in one batch: so many may be in doubt after a crash."""
 MOST_BESIDE: Final = 200
 """Requests for one recipient that are looked at, the last ones."""
 MOST_DATED: Final = 10_000
@@ -68,6 +72,11 @@ class Doubts:
         """Whether a delivery must not be repeated on a guess."""
         return delivery.kind in self._forwarder.once
 
+    def bearable(self, batch: list[Delivery]) -> list[Delivery]:
+        """Of what may leave together, the first part in which no more must not be repeated than may be in doubt."""
+        concerned = [place for place, one in enumerate(batch) if self.concerns(one)]
+        return batch[: concerned[MOST_TOGETHER]] if len(concerned) > MOST_TOGETHER else batch
+
     async def recall(self) -> None:
         """Take up what was under way when the last process ended."""
         left = await self._seams.store.inflight(self._forwarder.connection)
@@ -99,14 +108,24 @@ class Doubts:
 
     def weigh(self, batch: Sequence[Delivery], outcomes: Sequence[Outcome]) -> list[Outcome | None]:
         """What becomes of each, as ON_UNKNOWN wishes; None for those whose vendor is asked first."""
-        return [
-            self._weighed(one, outcome) if isinstance(outcome, Unknown) and self.concerns(one) else outcome
+        in_doubt = [
+            (one, outcome)
             for one, outcome in zip(batch, outcomes, strict=True)
+            if isinstance(outcome, Unknown) and self.concerns(one)
         ]
+        if not in_doubt:
+            return list(outcomes)
+        self._tell(in_doubt)
+        weighed = {one.id: self._weighed(one, outcome) for one, outcome in in_doubt}
+        return [weighed.get(one.id, outcome) for one, outcome in zip(batch, outcomes, strict=True)]
+
+    def _tell(self, in_doubt: Sequence[tuple[Delivery, Unknown]]) -> None:
+        """One line, however many were under way when a connection broke or the process died."""
+        message_ids = [one.message_id for one, _ in in_doubt[:NAMED]]
+        bound = logger.bind(connection=self._forwarder.connection, message_ids=message_ids, on_unknown=self._on_unknown)
+        bound.bind(**of_several([outcome.reason for _, outcome in in_doubt])).warning(IN_DOUBT)
 
     def _weighed(self, delivery: Delivery, outcome: Unknown) -> Outcome | None:
-        bound = logger.bind(connection=delivery.connection, message_id=delivery.message_id, reason=outcome.reason)
-        bound.bind(on_unknown=self._on_unknown).warning("Nobody knows whether a survey was requested")
         match self._on_unknown:
             case "resend":
                 return Undone()

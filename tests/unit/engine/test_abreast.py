@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
@@ -19,7 +20,7 @@ from npsbridge.core.outcome import (
     Undone,
     Unknown,
 )
-from npsbridge.engine.abreast import BEHIND_ANOTHER, ROUNDS, Abreast
+from npsbridge.engine.abreast import BEHIND_ANOTHER, Abreast
 from unit.engine.doubles import a_delivery
 
 WAITS = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
@@ -86,8 +87,8 @@ async def test_what_has_come_to_its_end_holds_nobody_up(end: Outcome) -> None:
 
 
 def test_it_stands_in_for_its_sender() -> None:
-    abreast = Abreast(Slow(), 8, set_out=all_may_leave)
-    assert (abreast.connection, abreast.batch_limit, abreast.rate_limit) == ("sink", 8 * ROUNDS, 0.0)
+    abreast = Abreast(Slow(), 8, set_out=all_may_leave, batch_limit=50)
+    assert (abreast.connection, abreast.batch_limit, abreast.rate_limit) == ("sink", 50, 0.0)
 
 
 async def test_i4_the_intent_is_noted_for_what_leaves_now_and_not_for_what_is_behind_it() -> None:
@@ -162,3 +163,29 @@ async def test_all_who_are_so_many_places_before_are_done() -> None:
     sender = Slow()
     await Abreast(sender, 3, set_out=all_may_leave).deliver([*of("ann", 1), *of("bob", 2, 3, 4, 13), *many(12)[4:]])
     assert sender.asked.index(13) < min(sender.asked.index(number) for number in (8, 9))
+
+
+class Prompt(Slow):
+    """Takes no time at all."""
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        self.asked += [one.id for one in batch]
+        return [Delivered()] * len(batch)
+
+
+async def test_who_has_nobody_to_wait_for_costs_no_turn_of_the_loop() -> None:
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    sender = Prompt()
+    async with anyio.create_task_group() as group:
+        group.start_soon(count_turns)
+        await Abreast(sender, 8, set_out=all_may_leave).deliver(many(200))
+        group.cancel_scope.cancel()
+    assert sender.asked == list(range(1, 201))
+    assert turns < 20

@@ -15,7 +15,7 @@ from npsbridge.core.outcome import Declined, Delivered, Outcome, Paused, Rejecte
 from npsbridge.core.people import Person
 from npsbridge.core.ports import Awaited, Inquiry
 from npsbridge.core.records import Intent, Settlement
-from npsbridge.engine.doubt import DIED, FIRST_LOOK, GIVE_UP_AFTER, UNDATED, Doubts
+from npsbridge.engine.doubt import DIED, FIRST_LOOK, GIVE_UP_AFTER, IN_DOUBT, MOST_TOGETHER, UNDATED, Doubts
 from npsbridge.errors import StoreFull
 from unit.engine.doubles import NOW, Hands, MemoryStore, ScriptedDestination, a_delivery, seams_of
 
@@ -89,6 +89,22 @@ async def test_without_room_for_the_intent_nothing_may_leave() -> None:
 def test_what_may_be_repeated_is_none_of_its_business() -> None:
     desk = Desk(surveys=())
     assert desk.doubts.weigh([a_delivery(1)], [LOST]) == [LOST]
+
+
+def test_no_more_leave_together_than_may_be_in_doubt_after_a_crash() -> None:
+    desk = Desk(surveys=range(100, 100 + 2 * MOST_TOGETHER))
+    identifies = [a_delivery(number) for number in range(10)]
+    batch = [*identifies, *desk.batch[:MOST_TOGETHER], a_delivery(11)]
+    assert desk.doubts.bearable(batch) == batch
+    assert desk.doubts.bearable([*batch, *desk.batch[MOST_TOGETHER:]]) == batch
+
+
+def test_what_is_in_doubt_together_is_told_in_one_line() -> None:
+    desk = Desk(surveys=range(1, 31))
+    with log_kept() as log:
+        desk.doubts.weigh([*desk.batch, a_delivery(31)], [LOST] * 30 + [Delivered()])
+    assert [(line.level, line.message) for line in log] == [("WARNING", IN_DOUBT)]
+    assert (log[0].extra["count"], len(log[0].extra["message_ids"])) == (30, 10)
 
 
 @pytest.mark.parametrize(

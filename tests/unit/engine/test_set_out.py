@@ -10,7 +10,7 @@ from npsbridge.core.forward import IDENTIFY, SURVEY
 from npsbridge.core.model import Delivery
 from npsbridge.core.outcome import Outcome
 from npsbridge.core.records import Settlement
-from npsbridge.engine.dispatch import LONG_IN_HAND, Lane
+from npsbridge.engine.dispatch import LONG_IN_HAND, LONGEST_BATCH, Lane
 from npsbridge.engine.doubt import Doubts
 from npsbridge.engine.lead import Lead
 from unit.engine.doubles import MemoryStore, ScriptedDestination, a_delivery, seams_of
@@ -94,6 +94,11 @@ async def test_i20_nobody_is_told_of_somebody_who_was_erased_while_they_waited_i
 @pytest.mark.looptime
 async def test_what_leaves_at_once_is_not_looked_up_again() -> None:
     assert await told(seconds=LONG_IN_HAND / 3) == list(range(1, 11))
+
+
+@pytest.mark.looptime
+async def test_i4_of_a_slow_vendor_no_more_is_under_way_before_what_it_took_is_written_down() -> None:
+    assert await told(seconds=1, people=100, drops=100) == list(range(1, 8 * int(LONGEST_BATCH) + 1))
 
 
 @pytest.mark.looptime
