@@ -18,7 +18,7 @@ from npsbridge.core.ports import Destination, Parser
 from npsbridge.core.records import JournalEntry, Recall, RememberedResponse, Routing, Shelved
 from npsbridge.core.route import Rules, emails, people, read, release, route, user_ids
 from npsbridge.core.storage import Store
-from npsbridge.engine.forwarding import CallRouter
+from npsbridge.engine.forwarding import CALLS_SEEN, CallRouter
 from npsbridge.engine.lead import Lead
 from npsbridge.engine.seams import Seams
 from npsbridge.errors import ErasedMeanwhile, StoreUnavailable
@@ -83,7 +83,7 @@ class Router:
         """Route what waits in the journal, or release held-back responses; False when there was nothing to do."""
         # Without a sink, responses in the journal go on waiting for one.
         if entries := await self._store.unrouted(ENTRIES, only=None if self._desk.sinks else INGEST):
-            self._was_short = sum(entry.count for entry in entries) < RECORDS
+            self._was_short = not _fills_run(entries)
             await self._route_all(entries)
             return True
         return await self._release_settled() or await self._expire_calls()
@@ -256,6 +256,13 @@ def _tell_planned(routings: Sequence[Routing]) -> None:
                 message_id=waiting.call.message_id,
                 reason=waiting.reason,
             )
+
+
+def _fills_run(entries: Sequence[JournalEntry]) -> bool:
+    """Whether so much was read at once that a run of what comes next will be no longer."""
+    of_calls = sum(entry.count for entry in entries if entry.connection == INGEST)
+    of_records = sum(entry.count for entry in entries) - of_calls
+    return len(entries) >= ENTRIES or of_calls >= CALLS_SEEN or of_records >= RECORDS
 
 
 def runs(entries: Sequence[JournalEntry]) -> Iterator[list[JournalEntry]]:
