@@ -83,7 +83,7 @@ class Router:
         """Route what waits in the journal, or release held-back responses; False when there was nothing to do."""
         # Without a sink, responses in the journal go on waiting for one.
         if entries := await self._store.unrouted(ENTRIES, only=None if self._desk.sinks else INGEST):
-            self._was_short = not _fills_run(entries)
+            self._was_short = not fills_run(entries)
             await self._route_all(entries)
             return True
         return await self._release_settled() or await self._expire_calls()
@@ -258,7 +258,7 @@ def _tell_planned(routings: Sequence[Routing]) -> None:
             )
 
 
-def _fills_run(entries: Sequence[JournalEntry]) -> bool:
+def fills_run(entries: Sequence[JournalEntry]) -> bool:
     """Whether so much was read at once that a run of what comes next will be no longer."""
     of_calls = sum(entry.count for entry in entries if entry.connection == INGEST)
     of_records = sum(entry.count for entry in entries) - of_calls

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from end_to_end.harness import log_kept
+from npsbridge.core.envelope import INGEST
 from npsbridge.core.model import Emission, Identity, PlannedDelivery, Respondent, Response
 from npsbridge.core.records import JournalEntry, Origin, Recall, RememberedResponse
 from npsbridge.core.route import Rules
-from npsbridge.engine.forwarding import CallRouter
+from npsbridge.engine.forwarding import CALLS_SEEN, CallRouter
 from npsbridge.engine.lead import LONGEST_WAIT, Lead
-from npsbridge.engine.router import BREATH, FULL_DISK_PAUSE, RECORDS, Desk, Router, recall_of, runs
+from npsbridge.engine.router import BREATH, ENTRIES, FULL_DISK_PAUSE, RECORDS, Desk, Router, fills_run, recall_of, runs
 from npsbridge.errors import BadRecord
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, seams_of
 
@@ -226,6 +227,22 @@ async def test_what_arrives_one_by_one_is_decided_together() -> None:
     await asyncio.sleep(BREATH)
     assert [routing.journal_id for routing in made.store.routings] == [1, 2, 3, 4]
     running.cancel()
+
+
+@pytest.mark.parametrize(
+    ("entries", "fills"),
+    [
+        ([an_entry(1, connection=INGEST, count=CALLS_SEEN)], True),
+        ([an_entry(1, connection=INGEST, count=CALLS_SEEN - 1)], False),
+        ([an_entry(number, connection=INGEST, count=1) for number in range(ENTRIES)], True),
+        ([an_entry(1, count=RECORDS)], True),
+        ([an_entry(1, count=RECORDS - 1), an_entry(2, connection=INGEST, count=RECORDS)], False),
+    ],
+)
+def test_it_pauses_after_a_read_unless_the_next_would_make_no_longer_run(
+    entries: list[JournalEntry], *, fills: bool
+) -> None:
+    assert fills_run(entries) is fills
 
 
 # --- what has to be known -----------------------------------------------------------------------------------------
