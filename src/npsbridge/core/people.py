@@ -100,6 +100,8 @@ class KnownPeople(Record, frozen=True, kw_only=True):
     """Why an id may not be surveyed: of those asked for, and of the emails and userIds of the persons found."""
     next_number: int = 1
     """What the key of the next new person is made of."""
+    erasures: int | None = None
+    """How often somebody had been erased when this was read, or before; None where nobody has looked."""
 
 
 class PeopleChange(Record, frozen=True, kw_only=True):
@@ -113,6 +115,8 @@ class PeopleChange(Record, frozen=True, kw_only=True):
     """Who has turned out to be an older person: all that is the first key's becomes the second's, in this order."""
     next_number: int = 1
     """No number below it may be given again, whether or not its person is still there."""
+    erasures: int | None = None
+    """How often somebody had been erased when this was decided: as often as that, and all it is about are there."""
 
 
 def why_suppressed(person: Person, suppressed: Mapping[PersonId, str]) -> str | None:

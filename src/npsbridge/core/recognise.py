@@ -123,6 +123,7 @@ class People:
         self._owners = dict(known.owners)
         self._merged: dict[str, str] = {}
         self._next_number = known.next_number
+        self._erasures = known.erasures
         self._pile = _Pile()
 
     def find(self, person_id: PersonId) -> Person | None:
@@ -164,6 +165,7 @@ class People:
             owners={one: self._living(self._owners[one]) for one in pile.assigned},
             redirects=pile.redirects,
             next_number=self._next_number,
+            erasures=self._erasures,
         )
 
     # --- who it is ------------------------------------------------------------------------------------------------

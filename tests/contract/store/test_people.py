@@ -33,7 +33,7 @@ async def test_a_person_comes_back_with_everything_by_every_id(store: Store) -> 
 
 
 async def test_unknown_ids_are_left_out(store: Store) -> None:
-    assert await store.recall_people([user("u1"), email(ANN)]) == KnownPeople()
+    assert await store.recall_people([user("u1"), email(ANN)]) == KnownPeople(erasures=0)
 
 
 async def test_ids_of_different_kinds_do_not_meet(store: Store) -> None:

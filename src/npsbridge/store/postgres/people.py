@@ -27,7 +27,12 @@ REDIRECTED: Final = """
 """
 SUPPRESSED: Final = "SELECT digest, reason FROM suppressions WHERE digest = ANY($1::text[])"
 COUNTER: Final = "SELECT last FROM numbers WHERE name = 'persons'"
+STANDING: Final = """
+    SELECT last, (SELECT value FROM facts WHERE name = 'erasures') FROM numbers WHERE name = 'persons'
+"""
 DIGEST_KEY: Final = "SELECT key FROM digest_key"
+# Nothing where nobody is suppressed: then there is nothing to look for, and no digest to be made.
+DIGEST_KEY_IN_USE: Final = "SELECT key FROM digest_key WHERE EXISTS (SELECT 1 FROM suppressions)"
 # Whoever holds it makes routings true, or erases somebody; nobody else does meanwhile.
 TURN: Final = "SELECT key FROM digest_key FOR UPDATE"
 BY_EMAIL: Final = """
@@ -68,7 +73,7 @@ _person = msgspec.json.Decoder(Person)
 
 async def recall(connections: Connections, ids: Collection[PersonId]) -> KnownPeople:
     """What is known of these ids."""
-    ((counter,),) = await connections.rows(COUNTER)
+    ((last, erasures),) = await connections.rows(STANDING)
     owners = await _owners(connections, ids)
     found = await connections.rows_of(PERSONS, {*owners.values()})
     persons = {number: _person.decode(content) for number, content in found}
@@ -77,7 +82,9 @@ async def recall(connections: Connections, ids: Collection[PersonId]) -> KnownPe
         persons={person.key: person for person in persons.values()},
         owners={one: key_of(number) for one, number in owners.items() if number in persons},
         suppressed=await suppressed(connections, sought),
-        next_number=counter + 1,
+        next_number=last + 1,
+        # Read first: who was erased behind it may be missing above.
+        erasures=int(erasures or 0),
     )
 
 
@@ -90,10 +97,8 @@ async def _owners(connections: Connections, ids: Collection[PersonId]) -> dict[P
 
 async def suppressed(connections: Connections, ids: Collection[PersonId]) -> dict[PersonId, str]:
     """Why these ids may not be surveyed; those that may are left out."""
-    if not ids:
-        return {}
-    ((key,),) = await connections.rows(DIGEST_KEY)
-    digests = {digest_of_id(key, one): one for one in ids}
+    keys = await connections.rows(DIGEST_KEY_IN_USE) if ids else []
+    digests = {digest_of_id(key, one): one for (key,) in keys for one in ids}
     return {digests[found]: reason for found, reason in await connections.rows_of(SUPPRESSED, digests)}
 
 
@@ -137,12 +142,18 @@ class Changes:
         self.owners |= {one: key for one, key in change.owners.items() if key not in self.gone}
 
 
-async def keep(connection: asyncpg.Connection, changes: Sequence[PeopleChange], digest_key: bytes) -> Changes:
-    """Make changes true, in order, but for persons of whom somebody was erased since they were decided."""
+async def keep(
+    connection: asyncpg.Connection, changes: Sequence[PeopleChange], *, digest_key: bytes, erasures: int
+) -> Changes:
+    """Make changes true, in order, but for persons of whom somebody was erased since they were decided.
+
+    `erasures` is how often somebody has been erased by now.
+    """
     given = [one for one in changes if one.persons or one.owners or one.redirects]
     if not given:
         return Changes(frozenset())
-    kept = Changes(await _erased_meanwhile(connection, given, digest_key))
+    is_doubtful = any(one.erasures != erasures for one in given)
+    kept = Changes(await _erased_meanwhile(connection, given, digest_key) if is_doubtful else frozenset())
     for change in given:
         kept.add(change)
     await connection.execute(NOTE_COUNTER, kept.next_number - 1)

@@ -108,14 +108,15 @@ async def commit_routings(
         ErasedMeanwhile: somebody was erased since there were so many erasures.
     """
     digest_key = await connection.fetchval(people.TURN)
-    if erasures is not None and int(await connection.fetchval(sql.ERASURES) or 0) != erasures:
+    erasures_now = int(await connection.fetchval(sql.ERASURES) or 0)
+    if erasures is not None and erasures_now != erasures:
         raise ErasedMeanwhile("somebody was erased since this was decided")
     news = await _news(connection, routings)
     live = [one.routing for one in news]
     if not live:
         return
     waits = await calls.waits_of(connection, live)
-    changes = await people.keep(connection, [one.people for one in live], digest_key)
+    changes = await people.keep(connection, [one.people for one in live], digest_key=digest_key, erasures=erasures_now)
     for one in news:
         one.erased_calls = waits.end(one.routing)
         one.gone = changes.gone | frozenset(one.erased_calls)

@@ -32,7 +32,12 @@ REDIRECTED: Final = """
 """
 SUPPRESSED: Final = "SELECT digest, reason FROM suppressions WHERE digest IN (:many)"
 COUNTER: Final = "SELECT last FROM numbers WHERE name = 'persons'"
+STANDING: Final = """
+    SELECT last, (SELECT value FROM facts WHERE name = 'erasures') FROM numbers WHERE name = 'persons'
+"""
 DIGEST_KEY: Final = "SELECT key FROM digest_key"
+# Nothing where nobody is suppressed: then there is nothing to look for, and no digest to be made.
+DIGEST_KEY_IN_USE: Final = "SELECT key FROM digest_key WHERE EXISTS (SELECT 1 FROM suppressions)"
 
 NOTE_COUNTER: Final = "UPDATE numbers SET last = max(last, ?) WHERE name = 'persons'"
 KEEP: Final = Insert(
@@ -74,7 +79,7 @@ _person = msgspec.json.Decoder(Person)
 
 async def recall(reader: Reader, ids: Collection[PersonId]) -> KnownPeople:
     """What is known of these ids."""
-    (counter,) = await reader.rows(COUNTER)
+    ((last, erasures),) = await reader.rows(STANDING)
     owners = await _owners(reader, ids)
     persons = {number: _person.decode(content) for number, content in await reader.rows_of(PERSONS, {*owners.values()})}
     sought = {*ids, *(one for person in persons.values() for one in surveyed_by(person))}
@@ -82,7 +87,9 @@ async def recall(reader: Reader, ids: Collection[PersonId]) -> KnownPeople:
         persons={person.key: person for person in persons.values()},
         owners={one: key_of(number) for one, number in owners.items() if number in persons},
         suppressed=await suppressed(reader, sought),
-        next_number=counter[0] + 1,
+        next_number=last + 1,
+        # Read first: who was erased behind it may be missing above.
+        erasures=int(erasures or 0),
     )
 
 
@@ -96,10 +103,8 @@ async def _owners(reader: Reader, ids: Collection[PersonId]) -> dict[PersonId, i
 
 async def suppressed(reader: Reader, ids: Collection[PersonId]) -> dict[PersonId, str]:
     """Why these ids may not be surveyed; those that may are left out."""
-    if not ids:
-        return {}
-    ((key,),) = await reader.rows(DIGEST_KEY)
-    digests = {digest_of_id(key, one): one for one in ids}
+    keys = await reader.rows(DIGEST_KEY_IN_USE) if ids else []
+    digests = {digest_of_id(key, one): one for (key,) in keys for one in ids}
     return {digests[found]: reason for found, reason in await reader.rows_of(SUPPRESSED, digests)}
 
 
@@ -118,14 +123,15 @@ def identity(email: str, content: bytes) -> Identity:
 # --- writing ----------------------------------------------------------------------------------------------------
 
 
-def keep(database: sqlite3.Connection, change: PeopleChange) -> frozenset[str]:
+def keep(database: sqlite3.Connection, change: PeopleChange, erasures: int) -> frozenset[str]:
     """Make a change true, but for persons of whom somebody was erased since it was decided; returns their keys.
 
-    What is there of others under those keys stays as it was before the calls of the change.
+    What is there of others under those keys stays as it was before the calls of the change. `erasures` is how often
+    somebody has been erased by now.
     """
     if not (change.persons or change.owners or change.redirects):
         return frozenset()
-    gone = _erased_meanwhile(database, change)
+    gone = _erased_meanwhile(database, change) if change.erasures != erasures else frozenset()
     database.execute(NOTE_COUNTER, (change.next_number - 1,))
     insert(database, KEEP, [_row(person) for person in change.persons if person.key not in gone])
     for newer, older in change.redirects.items():

@@ -60,7 +60,8 @@ def commit_routings(
     Raises:
         ErasedMeanwhile: somebody was erased since there were so many erasures.
     """
-    if erasures is not None and _erasures(database) != erasures:
+    erasures_now = _erasures(database)
+    if erasures is not None and erasures_now != erasures:
         raise ErasedMeanwhile("somebody was erased since this was decided")
     waited = _end_waiting(database, routings)
     entries, true, quiet, of_quiet_ones = list[ledger.Entries](), list[Routing](), list[Routing](), 0
@@ -75,7 +76,7 @@ def commit_routings(
             quiet.append(routing)
             of_quiet_ones += forgotten
         else:
-            added, new = _apply(database, routing, now, forgotten)
+            added, new = _apply(database, routing, now, forgotten=forgotten, erasures=erasures_now)
             entries.append(added)
             owed += new
     calls.note_seen(database, true, now)
@@ -107,15 +108,20 @@ def _is_news(database: sqlite3.Connection, routing: Routing) -> bool:
 
 
 def _apply(
-    database: sqlite3.Connection, routing: Routing, now: int, forgotten: int
+    database: sqlite3.Connection, routing: Routing, now: int, *, forgotten: int, erasures: int
 ) -> tuple[ledger.Entries, list[Owed]]:
-    """Make one true, `forgotten` of whose records were erased, and counted as such, since it was decided.
+    """Make one true; returns what it adds to the ledger, and to the outbox.
 
-    Returns what it adds to the ledger, and to the outbox.
+    Args:
+        database: in a transaction.
+        routing: what was decided.
+        now: milliseconds since 1970.
+        forgotten: how many of its records were erased, and counted as such, since then.
+        erasures: how often somebody has been erased by now.
     """
     source = routing.journal_id
     erased_calls = calls.end_waiting(database, routing)
-    gone = people.keep(database, routing.people) | frozenset(erased_calls)
+    gone = people.keep(database, routing.people, erasures) | frozenset(erased_calls)
     bulk.insert(database, sql.REMEMBER_RESPONSE, [rows.response_row(known, source) for known in routing.responses])
     bulk.insert(database, sql.NOTE_NEWEST, list(routing.newest.items()))
     owed = _owe(database, routing, gone, now)
