@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import databases
 import stores
@@ -25,6 +26,10 @@ def pytest_configure() -> None:
     # pytest-asyncio on Python 3.11 keeps a loop it made for the main thread and never closes it, which ends a run of
     # sync and async tests with a ResourceWarning; a thread without a loop gets none made.
     asyncio.set_event_loop(None)
+    # A busy machine is no fault of ours; all else stays as hypothesis has it, here and in CI.
+    patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("patient", settings(), **patient)
+    settings.load_profile("patient")
     listen_everywhere()
 
 

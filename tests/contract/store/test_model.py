@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -292,8 +292,6 @@ def test_i2_i4_i5_whatever_happens_the_store_does_what_the_model_does(engine: st
     steps = settings(
         max_examples=MODEL_RUNS[engine],
         stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
     )
     machine: Any = partial(StoreMachine, engine)
     run_state_machine_as_test(machine, settings=steps)

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
@@ -88,8 +88,6 @@ def test_i2_i5_whatever_a_person_decides_the_ledger_is_that_of_the_model(engine:
     steps = settings(
         max_examples=MODEL_RUNS[engine],
         stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
     )
     machine: Any = partial(SteeredMachine, engine)
     run_state_machine_as_test(machine, settings=steps)

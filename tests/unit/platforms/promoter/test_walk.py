@@ -65,7 +65,7 @@ def everything(shelf: Shelf) -> set[str]:
     return {f"{day}/{number}" for day, number in shelf.rows}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.dictionaries(st.integers(0, 400), st.integers(1, 2000), max_size=8), st.sampled_from([60, 100, 1000]))
 async def test_everything_is_seen_once_the_walk_is_over(days: dict[int, int], size: int) -> None:
     shelf = Shelf(days, size)
