@@ -7,11 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from npsbridge.core.leases import Leases
-from npsbridge.core.model import (
-    Delivery,
-    Identity,
-    State,
-)
+from npsbridge.core.model import Delivery, State
 from npsbridge.core.people import KnownPeople, Person, PersonId
 from npsbridge.core.records import (
     Arrival,
@@ -115,9 +111,6 @@ class Store(Protocol):
 
     async def forget_hints(self, connection: str, hints: Sequence[str]) -> None:
         """They were read back, or never will be."""
-
-    async def learn(self, identities: Sequence[Identity]) -> None:
-        """Remember which ids belong to an email; a later id replaces an earlier one, a missing one does not."""
 
     async def heard(self, connection: str) -> int:
         """The number of the last webhook of a connection that was journaled; 0 where only one process journals any."""

@@ -49,7 +49,6 @@ _ORDERS: Final[Mapping[str, tuple[str, str]]] = {
         "rowid",
     ),
     "newest": ("person, answered_at", "person"),
-    "identities": ("email, user_id, anonymous_id", "email"),
     "persons": ("number, email, content", "number"),
     "person_ids": ("kind, value, number", "kind, value"),
     "redirects": ("newer, number", "newer"),

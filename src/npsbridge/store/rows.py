@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from npsbridge.core.keys import normalised_email
-from npsbridge.core.model import Delivery, Identity, Kind, PlannedDelivery, Respondent, Response, State
+from npsbridge.core.model import Delivery, Kind, PlannedDelivery, Respondent, Response, State
 from npsbridge.core.records import (
     Arrival,
     Health,
@@ -87,17 +87,6 @@ def remembered_response(row: Row) -> RememberedResponse:
         milestones=tuple(Kind(word) for word in milestones.split()),
         settle_at=settle_at,
     )
-
-
-def identity_row(identity: Identity) -> Row:
-    """Email as it is compared, user id, anonymous id; the email is None when there is none to remember it by."""
-    return (normalised_email(identity.email), identity.user_id, identity.anonymous_id)
-
-
-def identity(row: Row) -> Identity:
-    """From email, user id, anonymous id."""
-    email, user_id, anonymous_id = row
-    return Identity(email=email, user_id=user_id, anonymous_id=anonymous_id)
 
 
 def fate(planned: PlannedDelivery) -> State:

@@ -1,9 +1,8 @@
-from typing import Any
-
 import pytest
 from msgspec import UNSET
 
 from contract.store.examples import NOON, START, held_back, remembered, response, route
+from contract.store.people import ANN, BOB, identify, tell
 from npsbridge.core.model import Answer, Campaign, Identity, Kind, Respondent
 from npsbridge.core.records import RememberedResponse, Routing
 from npsbridge.core.storage import Store
@@ -67,10 +66,10 @@ async def test_a_recall_of_thousands_is_complete(store: Store) -> None:
 async def test_a_recall_tells_what_it_was_asked_for_however_many_of_each(store: Store) -> None:
     persons = {f"p{number}": number for number in range(700)}
     await route(store, responses=(remembered("1"),), newest=persons, filtered=1)
-    await store.learn([Identity(user_id="u", email="ann@example.com"), Identity(user_id="v", email="bob@example.com")])
-    known = await store.recall("delighted", responses=["1"], people=persons, emails=["bob@example.com"], user_ids=["u"])
+    await tell(store, identify("u", email=ANN), identify("v", email=BOB))
+    known = await store.recall("delighted", responses=["1"], people=persons, emails=[BOB], user_ids=["u"])
     assert (set(known.responses), known.newest, known.erased) == ({"1"}, persons, frozenset())
-    assert known.identities == {"bob@example.com": Identity(user_id="v", email="bob@example.com")}
+    assert known.identities == {BOB: Identity(user_id="v", email=BOB)}
 
 
 @pytest.mark.parametrize("number", ["a\x00b", "'; --", "ÄÖ", "1 OR 1", "x" * 500, " "])
@@ -112,39 +111,3 @@ async def test_i2_a_release_that_was_made_before_is_left_out_as_a_whole(store: S
     await store.commit_routing([release])
     ledger = await store.ledger()
     assert (ledger.filtered, ledger.imbalance) == (1, 0)
-
-
-# --- identities -------------------------------------------------------------------------------------------------
-
-
-async def identities(store: Store, *emails: str) -> dict[str, Identity]:
-    return (await store.recall("any", responses=[], people=[], emails=emails)).identities
-
-
-async def test_an_identity_is_found_by_its_lower_cased_email(store: Store) -> None:
-    await store.learn([Identity(user_id="u", email=" Ann@Example.COM ")])
-    assert await identities(store, "ann@example.com") == {
-        "ann@example.com": Identity(user_id="u", email="ann@example.com")
-    }
-
-
-CHANGES: list[tuple[dict[str, Any], tuple[str | None, str | None]]] = [
-    ({"user_id": "u2"}, ("u2", "a1")),
-    ({"anonymous_id": "a2"}, ("u1", "a2")),
-    ({}, ("u1", "a1")),
-]
-
-
-@pytest.mark.parametrize(("later", "expected"), CHANGES)
-async def test_a_later_id_replaces_an_earlier_one_and_a_missing_one_does_not(
-    store: Store, later: dict[str, Any], expected: tuple[str | None, str | None]
-) -> None:
-    await store.learn([Identity(user_id="u1", anonymous_id="a1", email="ann@example.com")])
-    await store.learn([Identity(email="ann@example.com", **later)])
-    found = (await identities(store, "ann@example.com"))["ann@example.com"]
-    assert (found.user_id, found.anonymous_id) == expected
-
-
-async def test_who_has_no_email_cannot_be_remembered_by_it(store: Store) -> None:
-    await store.learn([Identity(user_id="u"), Identity(user_id="v", email="bob@example.com")])
-    assert set(await identities(store, "bob@example.com", "")) == {"bob@example.com"}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from contract.store.examples import arrival, held_back, planned, response, route, settle, shelved
 from contract.store.people import ANN, BOB, absorbed, anonymous, email, find, identify, journaled, tell, user
 from npsbridge.clock import Clock
-from npsbridge.core.model import Identity, Respondent, State
+from npsbridge.core.model import Respondent, State
 from npsbridge.core.people import ERASED, IdKind, PersonId
 from npsbridge.core.records import AwaitedCall, Ledger, RememberedResponse, Routing
 from npsbridge.core.storage import Store
@@ -183,11 +183,10 @@ async def test_i20_responses_go_by_email_and_by_user_id(store: Store) -> None:
 
 
 async def test_i20_what_was_learned_and_noted_under_their_ids_goes(store: Store) -> None:
-    await store.learn([Identity(user_id="u1", email=ANN), Identity(user_id="u2", email=BOB)])
     keys = [f"email:{ANN}", "user:u1", "user:u2"]
     await route(store, newest=dict.fromkeys(keys, 5), filtered=1)
     await store.note_hints("retently", [f"email:{ANN}", BOB], heard_at=1)
-    await tell(store, identify("u1", email=ANN))
+    await tell(store, identify("u1", email=ANN), identify("u2", email=BOB))
     await store.forget(user("u1"))
     known = await store.recall("any", responses=[], people=keys, emails=[ANN, BOB])
     assert (set(known.identities), set(known.newest)) == ({BOB}, {"user:u2"})

@@ -167,13 +167,6 @@ async def test_the_newest_user_of_a_shared_mailbox_gets_its_answers(store: Store
     assert await identity_of(store) == Identity(user_id="u2", email=ANN)
 
 
-async def test_what_calls_say_goes_over_what_was_learned(store: Store) -> None:
-    await store.learn([Identity(user_id="old", email=ANN), Identity(user_id="b", email=BOB)])
-    await tell(store, identify("u1", email=ANN))
-    assert await identity_of(store) == Identity(user_id="u1", email=ANN)
-    assert await identity_of(store, BOB) == Identity(user_id="b", email=BOB)
-
-
 # --- who may not be surveyed ------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,8 @@ OLDEST: Final = 1
 """The first version that was released; whoever has it can upgrade."""
 NOT_CARRIED: Final = frozenset({"numbers"})
 """Tables of the first version to which later ones add rows of their own."""
+GIVEN_UP: Final = frozenset({"identities"})
+"""Tables of the first version that nothing was ever kept in, and that later ones do not have."""
 
 
 async def old_store(newest: Keeping) -> Keeping:
@@ -66,13 +68,13 @@ SHAPES: Final[Mapping[int, frozenset[tuple[str, str]]]] = {
 
 
 def _columns() -> dict[str, str]:
-    """By table of the oldest version: its columns."""
+    """By table of the oldest version that there still is: its columns."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         upgrade(database, UPGRADES[:OLDEST])
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         return {
             table: ", ".join(name for _, name, *_ in database.execute(f"PRAGMA table_info({table})"))
-            for table in tables
+            for table in tables - GIVEN_UP
         }
 
 
@@ -116,7 +118,7 @@ class OldSchema(Schema):
     """A schema that is to be upgraded. Made by `made`."""
 
     columns: dict[str, list[str]]
-    """Of the first release, but for its version."""
+    """Of the tables of the first release that there still are, but for its version."""
     shapes: Mapping[int, frozenset[tuple[Any, ...]]]
     """By version."""
 
@@ -127,7 +129,8 @@ class OldSchema(Schema):
         versions = range(len(postgres.UPGRADES), OLDEST - 1, -1)
         old.shapes = {version: await _made_shape(newest.url, scratch, version) for version in versions}
         old.columns = databases.inspector().columns(scratch)
-        del old.columns["upgrades"]
+        for table in ("upgrades", *GIVEN_UP):
+            del old.columns[table]
         old.template = databases.inspector().content(old.name, old.columns)
         return old
 

@@ -1,7 +1,7 @@
 import pytest
 
 from contract.store.examples import START, arrival, planned, remembered, shelved
-from npsbridge.core.model import Identity, Kind, State
+from npsbridge.core.model import Kind, State
 from npsbridge.core.records import JournalEntry, RememberedResponse, Settlement
 from npsbridge.store import rows
 
@@ -26,7 +26,6 @@ def test_milestones_are_kept_in_order_as_words() -> None:
 @pytest.mark.parametrize(("email", "kept"), [(" Ann@X.Org", "ann@x.org"), (None, None), ("", None), ("nobody", None)])
 def test_f33_emails_are_kept_as_they_are_compared(email: str | None, kept: str | None) -> None:
     assert rows.response_row(remembered(email=email), None)[5] == kept
-    assert rows.identity_row(Identity(email=email))[0] == kept
 
 
 def test_a_delivery_waits_only_for_a_time_to_come() -> None:

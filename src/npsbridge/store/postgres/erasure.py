@@ -56,18 +56,13 @@ DELETE_DELIVERIES: Final = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) RETU
 DELETE_BODIES: Final = "DELETE FROM bodies WHERE delivery_id = ANY($1::bigint[])"
 EMAILS_OF_OTHERS: Final = "SELECT DISTINCT email FROM responses WHERE email = ANY($1::text[])"
 FORGET_NEWEST: Final = "DELETE FROM newest WHERE person = ANY($1::text[])"
-FORGET_IDENTITIES: Final[Mapping[IdKind, str]] = {
-    IdKind.EMAIL: "DELETE FROM identities WHERE email = ANY($1::text[])",
-    IdKind.USER: "DELETE FROM identities WHERE user_id = ANY($1::text[])",
-    IdKind.ANONYMOUS: "DELETE FROM identities WHERE anonymous_id = ANY($1::text[])",
-}
 HINTS: Final = "SELECT id, hint FROM hints"
 FORGET_HINTS: Final = "DELETE FROM hints WHERE id = ANY($1::bigint[])"
 
 # By itself VACUUM leaves index entries of few rows alone (PostgreSQL's documentation, "VACUUM", INDEX_CLEANUP).
 VACUUM: Final = (
-    "VACUUM (INDEX_CLEANUP ON) journal, bodies, outbox, responses, newest, identities, persons, person_ids, redirects, "
-    "awaited, said, hints"
+    "VACUUM (INDEX_CLEANUP ON) journal, bodies, outbox, responses, newest, persons, person_ids, redirects, awaited, "
+    "said, hints"
 )
 
 # Whoever else is written to by an email is found by it from then on, the newest of them.
@@ -257,8 +252,6 @@ async def _forget_newest(connection: asyncpg.Connection, erased: Iterable[_Respo
 
 async def _forget_names(connection: asyncpg.Connection, ids: Collection[PersonId], traces: Traces) -> None:
     """What is kept under an id itself."""
-    for kind, statement in FORGET_IDENTITIES.items():
-        await connection.execute(statement, column(one.value for one in ids if one.kind is kind))
     await connection.execute(FORGET_NEWEST, column(map(inbound_key, ids)))
     hints: list[Any] = await connection.fetch(HINTS)
     theirs = [number for number, hint in hints if traces.in_text(told(hint))]

@@ -115,14 +115,6 @@ NOTE_NEWEST: Final = """
 """
 RECALL_NEWEST: Final = "SELECT person, answered_at FROM newest WHERE person = ANY($1::text[])"
 
-LEARN: Final = """
-    INSERT INTO identities (email, user_id, anonymous_id) VALUES ($1, $2, $3)
-    ON CONFLICT (email) DO UPDATE SET
-        user_id = coalesce(excluded.user_id, identities.user_id),
-        anonymous_id = coalesce(excluded.anonymous_id, identities.anonymous_id)
-"""
-RECALL_IDENTITIES: Final = "SELECT email, user_id, anonymous_id FROM identities WHERE email = ANY($1::text[])"
-
 # --- outbox -----------------------------------------------------------------------------------------------------
 
 # In the order in which they are given; what is known already is left out. The bodies follow by message.

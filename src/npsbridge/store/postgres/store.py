@@ -11,7 +11,7 @@ import msgspec
 from npsbridge.clock import Clock
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.leases import current_lease
-from npsbridge.core.model import Delivery, Identity, State
+from npsbridge.core.model import Delivery, State
 from npsbridge.core.people import ERASED, IdKind, KnownPeople, Person, PersonId
 from npsbridge.core.records import (
     Arrival,
@@ -142,13 +142,11 @@ class PostgresStore:
         erasures = await self.erasures()
         found = await self._connections.rows_of(sql.RECALL_RESPONSES, column(responses), connection)
         newest = await self._connections.rows_of(sql.RECALL_NEWEST, column(people))
-        identities = await self._connections.rows_of(sql.RECALL_IDENTITIES, column(emails))
         known = map(rows.remembered_response, found)
         return Recall(
             responses={remembered.response.id: remembered for remembered in known},
             newest={told(person): at for person, at in newest},
-            identities={told(row[0]): rows.identity(tuple(map(told, row))) for row in identities}
-            | await people_rows.identities(self._connections, emails),
+            identities=await people_rows.identities(self._connections, emails),
             erased=await self._erased(emails, user_ids),
             erasures=erasures,
         )
@@ -172,11 +170,6 @@ class PostgresStore:
         """Put an unreadable page on the shelf of the dead."""
         now = self._clock.now_ms()
         await self._write(lambda connection: writes.shelve_page(connection, item, now))
-
-    async def learn(self, identities: Sequence[Identity]) -> None:
-        """Remember which ids belong to an email; who has none cannot be remembered by it."""
-        known = [tuple(map(stored, row)) for row in map(rows.identity_row, identities) if row[0] is not None]
-        await self._write(lambda connection: connection.executemany(sql.LEARN, known))
 
     # --- calls ----------------------------------------------------------------------------------------------------
 

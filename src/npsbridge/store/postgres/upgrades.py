@@ -223,7 +223,16 @@ INTENTS: Final[Upgrade] = (
     "CREATE INDEX outbox_recipient ON outbox (recipient, connection) WHERE recipient IS NOT NULL",
 )
 
-UPGRADES: Final[tuple[Upgrade, ...]] = (JOURNAL + ANSWERS + PEOPLE + CALLS + OUTBOX + NOTES + FLEET, INTENTS)
+PERSONS_ALONE: Final[Upgrade] = (
+    # Who is who is in `persons`. Nothing that npsbridge ever did wrote a row here, so nothing is carried over.
+    "DROP TABLE identities",
+)
+
+UPGRADES: Final[tuple[Upgrade, ...]] = (
+    JOURNAL + ANSWERS + PEOPLE + CALLS + OUTBOX + NOTES + FLEET,
+    INTENTS,
+    PERSONS_ALONE,
+)
 """The n-th one leads from version n-1 to version n."""
 
 _TURN: Final = 0x4E505342

@@ -52,11 +52,6 @@ DELETE_AWAITED: Final = "DELETE FROM awaited WHERE id = ?"
 DELETE_DELIVERY: Final = "DELETE FROM outbox WHERE id = ? RETURNING connection, state"
 FORGET_NEWEST: Final = "DELETE FROM newest WHERE person = ?"
 OTHERS_OF_EMAIL: Final = "SELECT 1 FROM responses WHERE email = ? LIMIT 1"
-FORGET_IDENTITY: Final[Mapping[IdKind, str]] = {
-    IdKind.EMAIL: "DELETE FROM identities WHERE email = ?",
-    IdKind.USER: "DELETE FROM identities WHERE user_id = ?",
-    IdKind.ANONYMOUS: "DELETE FROM identities WHERE anonymous_id = ?",
-}
 HINTS: Final = "SELECT id, hint FROM hints"
 FORGET_HINT: Final = "DELETE FROM hints WHERE id = ?"
 FOLD_IN: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
@@ -279,8 +274,6 @@ def _forget_newest(database: sqlite3.Connection, erased: Iterable[_Response]) ->
 
 def _forget_names(database: sqlite3.Connection, ids: Collection[PersonId], traces: Traces) -> None:
     """What is kept under an id itself."""
-    for one in ids:
-        database.execute(FORGET_IDENTITY[one.kind], (one.value,))
-        database.execute(FORGET_NEWEST, (inbound_key(one),))
+    database.executemany(FORGET_NEWEST, [(inbound_key(one),) for one in ids])
     hints = database.execute(HINTS).fetchall()
     database.executemany(FORGET_HINT, [(number,) for number, hint in hints if traces.in_text(hint)])

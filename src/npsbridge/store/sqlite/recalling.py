@@ -22,8 +22,6 @@ RECALL: Final = """
     UNION ALL
     SELECT 'newest', person, answered_at, NULL, NULL FROM newest WHERE person IN (:people)
     UNION ALL
-    SELECT 'identity', email, user_id, anonymous_id, NULL FROM identities WHERE email IN (:emails)
-    UNION ALL
     SELECT 'person', value, content, NULL, NULL FROM person_ids JOIN persons USING (number)
     WHERE kind = 'email' AND value IN (:emails)
     UNION ALL
@@ -47,14 +45,13 @@ async def recall(
     pieces = list(zip_longest(_pieces(responses), _pieces(newest), _pieces(emails), fillvalue=_NOTHING))
     for ids, persons, mailboxes in pieces or [(_NOTHING, _NOTHING, _NOTHING)]:
         statement = _statement(len(ids), len(persons), len(mailboxes))
-        for kind, *row in await reader.rows(statement, [*ids, connection, *persons, *mailboxes, *mailboxes]):
+        for kind, *row in await reader.rows(statement, [*ids, connection, *persons, *mailboxes]):
             found[kind].append(tuple(row))
     remembered = [rows.remembered_response(row) for row in found["response"]]
     return Recall(
         responses={one.response.id: one for one in remembered},
         newest={person: answered_at for person, answered_at, *_ in found["newest"]},
-        identities={row[0]: rows.identity(row[:3]) for row in found["identity"]}
-        | {email: people.identity(email, content) for email, content, *_ in found["person"]},
+        identities={email: people.identity(email, content) for email, content, *_ in found["person"]},
         erased=await _erased(reader, emails, user_ids) if found["suppressed"] else frozenset(),
         # Of several statements the first counts: who was erased behind it may be missing above.
         erasures=int(found["erasures"][0][0]) if len(found["erasures"]) == len(pieces or [1]) else 0,

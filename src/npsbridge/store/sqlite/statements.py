@@ -83,12 +83,6 @@ NOTE_NEWEST: Final = Insert(
     "ON CONFLICT (person) DO UPDATE SET answered_at = max(answered_at, excluded.answered_at)",
 )
 
-LEARN: Final = """
-    INSERT INTO identities (email, user_id, anonymous_id) VALUES (?, ?, ?)
-    ON CONFLICT (email) DO UPDATE SET
-        user_id = coalesce(excluded.user_id, user_id), anonymous_id = coalesce(excluded.anonymous_id, anonymous_id)
-"""
-
 # --- outbox -----------------------------------------------------------------------------------------------------
 
 OWE: Final = Insert(

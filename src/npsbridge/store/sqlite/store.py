@@ -10,7 +10,7 @@ from loguru import logger
 
 from npsbridge.clock import Clock
 from npsbridge.core.keys import normalised_email
-from npsbridge.core.model import Delivery, Identity, State
+from npsbridge.core.model import Delivery, State
 from npsbridge.core.people import KnownPeople, Person, PersonId
 from npsbridge.core.records import (
     Arrival,
@@ -148,10 +148,6 @@ class SqliteStore:
         """Put an unreadable page on the shelf of the dead."""
         now = self._clock.now_ms()
         await self._writer.run(lambda database: writes.shelve_page(database, item, now))
-
-    async def learn(self, identities: Sequence[Identity]) -> None:
-        """Remember which ids belong to an email; who has none cannot be remembered by it."""
-        await self._writer.run(lambda database: writes.learn_all(database, identities))
 
     # --- calls ----------------------------------------------------------------------------------------------------
 

@@ -301,6 +301,11 @@ INTENTS: Upgrade = (
     "CREATE INDEX outbox_recipient ON outbox (recipient, connection) WHERE recipient IS NOT NULL",
 )
 
+PERSONS_ALONE: Upgrade = (
+    # Who is who is in `persons`. Nothing that npsbridge ever did wrote a row here, so nothing is carried over.
+    "DROP TABLE identities",
+)
+
 UPGRADES: tuple[Upgrade, ...] = (
     JOURNAL + ANSWERS + OUTBOX + NOTES,
     HINTS,
@@ -311,6 +316,7 @@ UPGRADES: tuple[Upgrade, ...] = (
     ONCE,
     WITNESS,
     INTENTS,
+    PERSONS_ALONE,
 )
 """The n-th one leads from version n-1 to version n."""
 

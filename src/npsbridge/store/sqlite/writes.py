@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from npsbridge.core.model import Identity, PlannedDelivery, State
+from npsbridge.core.model import PlannedDelivery, State
 from npsbridge.core.records import Arrival, Health, Retention, Routing, Settlement, Shelved
 from npsbridge.errors import ErasedMeanwhile
 from npsbridge.store import ledger, rows
@@ -204,12 +204,6 @@ def note_hints(database: sqlite3.Connection, connection: str, hints: Sequence[st
 def forget_hints(database: sqlite3.Connection, connection: str, hints: Sequence[str]) -> None:
     """Forget what was read back."""
     database.executemany(sql.FORGET_HINT, [(connection, hint) for hint in hints])
-
-
-def learn_all(database: sqlite3.Connection, identities: Sequence[Identity]) -> None:
-    """Remember the ids of those who have an email."""
-    known = [row for row in map(rows.identity_row, identities) if row[0] is not None]
-    database.executemany(sql.LEARN, known)
 
 
 def note_health(database: sqlite3.Connection, health: Health) -> None:

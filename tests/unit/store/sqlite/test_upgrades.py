@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from contract.store.examples import remembered
+from contract.store.people import ANN
 from npsbridge.core.model import Campaign
 from npsbridge.store import rows
-from npsbridge.store.sqlite.upgrades import APPLICATION_ID, ONCE, UPGRADES, upgrade, version_of
+from npsbridge.store.sqlite.upgrades import APPLICATION_ID, ONCE, PERSONS_ALONE, UPGRADES, upgrade, version_of
 
 FIRST = ("CREATE TABLE one (x TEXT) STRICT",)
 SECOND = ("CREATE TABLE two (x TEXT) STRICT", "INSERT INTO one VALUES ('seen')")
@@ -102,6 +103,19 @@ def test_i21_deliveries_of_an_older_release_are_told_apart_as_before(database: s
     for message_id, subject in owed:
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
             _owe(database, message_id, subject)
+
+
+def test_whom_the_ids_of_an_older_file_name_stays_when_the_table_that_held_nobody_goes(
+    database: sqlite3.Connection,
+) -> None:
+    upgrade(database, UPGRADES[: UPGRADES.index(PERSONS_ALONE)])
+    database.execute("INSERT INTO persons VALUES (1, ?, x'7B7D')", (ANN,))
+    owners = [("email", ANN, 1), ("user_id", "u1", 1)]
+    database.executemany("INSERT INTO person_ids VALUES (?, ?, ?)", owners)
+    before = tables(database)
+    upgrade(database)
+    assert before - tables(database) == {"identities"}
+    assert database.execute("SELECT * FROM person_ids ORDER BY kind").fetchall() == owners
 
 
 def _owe(database: sqlite3.Connection, message_id: str, subject: str | None) -> None:
