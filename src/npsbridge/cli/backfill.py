@@ -50,7 +50,10 @@ class Span:
         end = _instant("--until", until)
         is_day = until is not None and len(until.strip()) == _DATE_LENGTH
         step = timedelta(days=1) if is_day else timedelta(milliseconds=1)
-        return cls(since=_instant("--since", since), before=end + step if end else None)
+        begin, before = _instant("--since", since), end + step if end else None
+        if begin and before and begin >= before:
+            raise UsageError(f"--since {since} is later than --until {until}: nothing lies between them")
+        return cls(since=begin, before=before)
 
     def holds(self, response: Response) -> bool:
         """Whether a response is wanted; what is older than `since` is not asked for in the first place."""

@@ -5,6 +5,7 @@ on, and reading goes on with the next line.
 """
 
 import csv
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from io import TextIOWrapper
@@ -18,6 +19,7 @@ from npsbridge.errors import BadRecord
 
 Compose = Callable[[ArchiveRow], bytes]
 
+_SAYS_SEPARATOR: Final = re.compile(r"sep=([^\w\s\"]|\t)\s*", re.IGNORECASE)
 _QUOTES: Final = "has a quote that is not closed, or one within quotes that is not doubled"
 
 
@@ -38,7 +40,10 @@ def csv_items(
     """
     with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="") as file:
         read = raw.tell
-        rows = _rows(_Lines(file), _separator(path))
+        told_separator, separator = _separator(path)
+        rows = _rows(_Lines(file), separator)
+        if told_separator:
+            next(rows, None)
         at, header = next(rows, (1, "is missing"))
         if isinstance(header, str) or not archive.is_unicode(header):
             reason = header if isinstance(header, str) else "is not UTF-8"
@@ -65,11 +70,16 @@ def _record(columns: archive.Columns, cells: list[str] | str, compose: Compose, 
     return compose(row)
 
 
-def _separator(path: Path) -> str:
-    """Comma, semicolon or tab, whichever the header has most of."""
-    with path.open("r", encoding="utf-8", errors="replace") as file:
-        header = file.readline(LONGEST)
-    return max(",;\t", key=header.count)
+def _separator(path: Path) -> tuple[bool, str]:
+    """What stands between cells, and whether the file says so in a first line of its own, as Excel writes and reads it.
+
+    Else it is comma, semicolon or tab, whichever the header has most of.
+    """
+    with path.open("r", encoding="utf-8-sig", errors="replace") as file:
+        first = file.readline(LONGEST)
+    if found := _SAYS_SEPARATOR.fullmatch(first):
+        return True, found[1]
+    return False, max(",;\t", key=first.count)
 
 
 # --- records of one line or more --------------------------------------------------------------------------------

@@ -80,8 +80,9 @@ def _platform(settings: Settings, name: str) -> tuple[Platform[Any], Parser]:
     connection = settings.connections.get(name)
     platform = platforms.get(connection.platform if connection else name)
     if platform is None or platform.parse is None:
-        known = sorted({*settings.connections, *(one for one, found in platforms.items() if found.parse)})
-        raise UsageError(f"--connection {name}: there is none that has responses; there are {', '.join(known)}")
+        accounts = {one: platforms.get(found.platform) for one, found in settings.connections.items()}
+        known = sorted(one for one, found in (platforms | accounts).items() if found and found.parse)
+        raise UsageError(f"--connection {name}: answers are of one of {', '.join(known)}")
     return platform, platform.parse
 
 

@@ -22,7 +22,7 @@ from npsbridge.settings.platform import (
     SurveySettings,
     TokenHookSettings,
 )
-from npsbridge.settings.values import Address, Duration, Instant, Secret, Secrets, WebUrl
+from npsbridge.settings.values import Address, Duration, Instant, Name, NoFlag, Secret, Secrets, WebUrl
 
 __all__ = [
     "PREFIX",
@@ -35,6 +35,8 @@ __all__ = [
     "IdentityRules",
     "Ingest",
     "Instant",
+    "Name",
+    "NoFlag",
     "PlatformSettings",
     "RetentionTimes",
     "Secret",

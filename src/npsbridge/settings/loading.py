@@ -1,7 +1,7 @@
 """Reading the whole configuration: all sources, all sections, and all faults at once."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -146,25 +146,51 @@ def _with_origins(faults: Iterable[Fault], variables: Mapping[str, Variable]) ->
 
 def _unguarded(checked: Sequence[Checked]) -> Iterator[Fault]:
     """A listener that other machines reach, and that would have to believe anybody."""
-    if any(part.group is None for part in checked):
-        return
-    general, ingest = _group(checked, GeneralSettings), _group(checked, Ingest)
-    if not general.admin_listen.is_loopback and not _group(checked, Admin).is_protected:
+    general = _readable(checked, GeneralSettings)
+    if not general.admin_listen.is_loopback and not _is_guarded(checked, _protects):
         yield Fault(
             setting=full_name("admin_listen"),
             problem="is open to other machines, but anybody could look and act there: set ADMIN__PASSWORD (for "
             "browsers) or ADMIN__TOKEN (for scripts), or listen on 127.0.0.1",
             example=f"{full_name('admin_listen')}=127.0.0.1:8081",
         )
-    platforms = [part.group for part in checked if isinstance(part.group, PlatformSettings)]
-    has_guard = ingest.write_keys or ingest.webhook_secret or any(group.authenticates_hooks for group in platforms)
-    if not general.listen.is_loopback and not has_guard:
+    if not general.listen.is_loopback and not _is_guarded(checked, _authenticates_callers):
         yield Fault(
             setting=full_name("listen"),
             problem="is open to other machines, but nothing authenticates callers: set INGEST__WRITE_KEYS, "
             "INGEST__WEBHOOK_SECRET or a platform that signs its webhooks, or listen on 127.0.0.1",
             example=f"{full_name('listen')}=127.0.0.1:8080",
         )
+
+
+def _is_guarded(checked: Sequence[Checked], guards: Callable[[SettingsGroup | None], bool | None]) -> bool:
+    """Whether one of the groups is a guard, or may be meant for one: of a secret that is wrong only that is told.
+
+    `guards` says of a group whether it is a guard; None for groups that are none whatever is set.
+    """
+    found = [(part, guards(part.readable)) for part in checked]
+    return any(is_guard or (is_guard is not None and _has_bad_secret(part)) for part, is_guard in found)
+
+
+def _has_bad_secret(part: Checked) -> bool:
+    names = {fault.setting for fault in part.faults}
+    return any(
+        is_secret(field) and part.section.setting(name) in names for name, field in part.section.fields().items()
+    )
+
+
+def _protects(group: SettingsGroup | None) -> bool | None:
+    return group.is_protected if isinstance(group, Admin) else None
+
+
+def _authenticates_callers(group: SettingsGroup | None) -> bool | None:
+    match group:
+        case Ingest():
+            return bool(group.write_keys or group.webhook_secret)
+        case PlatformSettings():
+            return group.authenticates_hooks
+        case _:
+            return None
 
 
 def _warnings(variables: Mapping[str, Variable], checked: Sequence[Checked]) -> Iterator[str]:
@@ -202,6 +228,11 @@ def _connection(part: Checked) -> Connection | None:
         return None
     name, platform = part.section.connection or "", part.section.platform or ""
     return Connection(name=name, platform=platform, settings=part.group)
+
+
+def _readable(checked: Sequence[Checked], model: type[_Group]) -> _Group:
+    """What can be understood of a group that every configuration has; the rest is as if nobody had set it."""
+    return next((part.readable for part in checked if isinstance(part.readable, model)), model())
 
 
 def _group(checked: Sequence[Checked], model: type[_Group]) -> _Group:

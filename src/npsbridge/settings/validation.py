@@ -26,6 +26,8 @@ class Checked:
     section: Section
     group: SettingsGroup | None
     """None when a value in the section is wrong."""
+    readable: SettingsGroup | None
+    """What the good values ask for; None when not even they can be understood."""
     faults: tuple[Fault, ...] = ()
     missing: tuple[Fault, ...] = ()
     """Faults of absence: key fields that nobody set."""
@@ -68,6 +70,7 @@ def check(section: Section, texts: Mapping[str, str]) -> Checked:
     return Checked(
         section=section,
         group=None if faults else group,
+        readable=readable,
         faults=(*faults, *_contradictions(section, readable, bad)),
         missing=tuple(_missing_keys(section, readable, given={*values, *source.undecodable})),
     )

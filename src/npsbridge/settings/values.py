@@ -23,14 +23,28 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": DAY}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 
 
+def no_flag(value: object) -> object:
+    """What may be a number: Python would take JSON's true and false for 1 and 0.
+
+    Raises:
+        ValueError: it is true or false.
+    """
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004 - pydantic tells of ValueErrors
+    return value
+
+
+NoFlag = BeforeValidator(no_flag)
+
+
 def parse_duration(value: object) -> object:
     """Seconds from `90`, `90s`, `15m`, `6h` or `30d`; what is no text is left to validation.
 
     Raises:
-        ValueError: the text is no duration.
+        ValueError: the text is no duration, or it is true or false.
     """
     if not isinstance(value, str):
-        return value
+        return no_flag(value)
     match = _DURATION.fullmatch(value.strip())
     if match is None:
         raise ValueError("is no duration; write seconds, or a number with s, m, h or d")
@@ -199,6 +213,20 @@ def _check_sqlite_path(text: str, rest: str) -> str:
 
 
 StoreUrl = Annotated[str, AfterValidator(check_store_url)]
+
+
+def check_name(text: str) -> str:
+    """The name of an event; nothing that comes in is called by nothing.
+
+    Raises:
+        ValueError: there is no letter in it.
+    """
+    if not text.strip():
+        raise ValueError("must not be an empty name")
+    return text
+
+
+Name = Annotated[str, AfterValidator(check_name)]
 
 
 # --- secrets and JSON -------------------------------------------------------------------------------------------

@@ -106,6 +106,15 @@ async def test_a_span_takes_in_both_of_its_ends(backfill: Backfill, span: list[s
     assert ended.out.startswith(f"delighted: {count} responses")
 
 
+@pytest.mark.parametrize("until", ["2026-01-01", "2026-01-01T23:59:59Z"])
+async def test_a_span_that_ends_before_it_begins_is_refused(
+    backfill: Backfill, delighted: DelightedServer, until: str
+) -> None:
+    ended = await backfill("delighted", "--since", "2026-01-02", "--until", until)
+    assert (ended.code, "--since 2026-01-02 is later than --until" in ended.err) == (64, True)
+    assert len(delighted.requests) == 0
+
+
 async def test_what_was_read_waits_in_the_journal(backfill: Backfill, tmp_path: Path) -> None:
     await made_store(tmp_path)
     ended = await backfill("delighted")

@@ -48,6 +48,16 @@ def test_a_mapping_and_a_date_format_say_what_a_guess_cannot(tmp_path: Path) -> 
     assert [item.record for item in found] == [b'["7", 0, null, "2025-12-31T23:30:00+00:00"]']
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|", ","])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_first_line_for_excel_says_what_stands_between_cells(tmp_path: Path, mark: str, separator: str) -> None:
+    text = f'{mark}sep={separator}\r\nid;score;comment;date\r\n1;9;"a;b, c";2026-01-02\r\n2;11;;2026-01-02\r\n'
+    assert outcomes(tmp_path, text.replace(";", separator)) == {
+        "line 3": None,
+        "line 4": "/score: is not a whole number from 0 to 10",
+    }
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_end_as_any_machine_ends_them(tmp_path: Path, end: str) -> None:
     text = end.join(["id,score,date", "1,9,2026-01-02", "2,11,2026-01-02", ""])

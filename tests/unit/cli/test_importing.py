@@ -278,6 +278,18 @@ def test_what_cannot_be_meant_is_a_usage_error(
     assert not (tmp_path / "npsbridge.db").exists()
 
 
+@pytest.mark.usefixtures("archive")
+def test_answers_of_a_sink_are_refused_with_the_connections_that_have_some(
+    npsbridge: Npsbridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NPSBRIDGE_SEGMENT__WRITE_KEY", "key-of-the-source")
+    monkeypatch.setenv("NPSBRIDGE_CONNECTIONS__EU__PLATFORM", "retently")
+    monkeypatch.setenv("NPSBRIDGE_CONNECTIONS__EU__API_KEY", "key-of-eu")
+    ended = npsbridge("import", "answers.csv", "--connection", "segment")
+    known = "delighted, eu, promoter, retently, satismeter"
+    assert (ended.code, ended.err) == (64, f"npsbridge: --connection segment: answers are of one of {known}\n")
+
+
 def test_real_answers_are_all_taken_but_those_without_a_score(npsbridge: Npsbridge, tmp_path: Path) -> None:
     path = verbatims_path()
     ended = npsbridge(

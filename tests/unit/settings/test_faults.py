@@ -170,6 +170,32 @@ def test_the_two_listeners_may_both_leave_the_port_to_the_system(load: Load) -> 
     assert load(LISTEN="127.0.0.1:0", ADMIN_LISTEN="127.0.0.1:0").listen.port == 0
 
 
+def test_listeners_that_would_believe_anybody_are_reported_with_all_other_faults(faults: Faults) -> None:
+    found = faults(
+        LISTEN="0.0.0.0:8080", ADMIN_LISTEN="0.0.0.0:8081", LOG_FORMAT="xml", EVENTS__SETTLE="soon", RETENTLY__X="1"
+    )
+    assert named(found) >= {"LISTEN", "ADMIN_LISTEN", "LOG_FORMAT", "EVENTS__SETTLE"}
+
+
+@pytest.mark.parametrize(
+    ("given", "bad"),
+    [
+        ({"ADMIN_LISTEN": "0.0.0.0:8081", "ADMIN__PASSWORD": "seven-c"}, "ADMIN__PASSWORD"),
+        ({"LISTEN": "0.0.0.0:8080", "INGEST__WEBHOOK_SECRET": "two\nlines"}, "INGEST__WEBHOOK_SECRET"),
+        ({"LISTEN": "0.0.0.0:8080", "DELIGHTED__API_KEY": "two\nlines"}, "DELIGHTED__API_KEY"),
+    ],
+)
+def test_a_listener_whose_guard_is_wrong_is_not_said_to_have_none(
+    faults: Faults, given: dict[str, str], bad: str
+) -> None:
+    assert named(faults(**given)) == {bad}
+
+
+def test_a_listener_is_guarded_by_a_platform_of_which_something_else_is_wrong(faults: Faults) -> None:
+    found = faults(LISTEN="0.0.0.0:8080", DELIGHTED__API_KEY="key-of-d", DELIGHTED__POLL_INTERVAL="soon")
+    assert named(found) == {"DELIGHTED__POLL_INTERVAL"}
+
+
 @pytest.mark.parametrize("listen", ["0.0.0.0:8081", "[::]:8081", "nps.example.com:8081"])
 def test_an_admin_listener_that_others_reach_without_password_or_token_is_refused(faults: Faults, listen: str) -> None:
     (fault,) = faults(ADMIN_LISTEN=listen)

@@ -1,17 +1,17 @@
 """What an operator can set of a Delighted account."""
 
 import base64
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from npsbridge.settings import Duration, SurveySettings
+from npsbridge.settings import Duration, Name, NoFlag, SurveySettings
 
 
 class SurveyRule(BaseModel, extra="forbid", frozen=True):
     """How one event triggers a survey."""
 
-    sample_rate: float = Field(1.0, ge=0, le=1)
+    sample_rate: Annotated[float, NoFlag] = Field(1.0, ge=0, le=1)
     delay: Duration = 0.0
     channel: Literal["email", "sms"] = "email"
 
@@ -26,7 +26,7 @@ class DelightedSettings(SurveySettings):
     webhook_secret: SecretStr | None = Field(
         None, description="What Delighted's webhooks are signed with, when it is not the API key."
     )
-    surveys: dict[str, SurveyRule] = Field(
+    surveys: dict[Name, SurveyRule] = Field(
         default_factory=dict,
         description='JSON: event name to {"sample_rate":1.0,"delay":0,"channel":"email"}; a list of names takes these.',
         examples=['{"Order Completed":{"sample_rate":0.5,"delay":"2d"}}'],

@@ -1,18 +1,18 @@
 """What an operator can set of a Promoter.io account."""
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from npsbridge.settings import Contradiction, Duration, TokenHookSettings
+from npsbridge.settings import Contradiction, Duration, Name, NoFlag, TokenHookSettings
 
 
 class SurveyTrigger(BaseModel, extra="forbid", frozen=True):
     """An event that asks for a survey."""
 
-    event: str = Field(min_length=1)
-    campaign_id: int | None = Field(None, gt=0)
+    event: Name
+    campaign_id: Annotated[int | None, NoFlag] = Field(None, gt=0)
     """The campaign whose survey it is; None for that of the account's settings."""
 
 

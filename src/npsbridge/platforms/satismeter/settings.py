@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from npsbridge.settings import TokenHookSettings
+from npsbridge.settings import Name, TokenHookSettings
 
 _PROJECT = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -31,7 +31,7 @@ class SatisMeterSettings(TokenHookSettings):
     base_url: str = Field(
         "https://app.satismeter.com/api", description="Where SatisMeter's API is, without its /v3 and without /v2."
     )
-    events: list[str] = Field(
+    events: list[Name] = Field(
         default_factory=list,
         description="JSON: names of the events that are passed on as SatisMeter track events.",
         examples=['["Order Completed"]'],
@@ -59,11 +59,4 @@ class SatisMeterSettings(TokenHookSettings):
     def _one_step_of_a_path(cls, value: str | None) -> str | None:
         if value is not None and not _PROJECT.fullmatch(value):
             raise ValueError("must be letters and digits only, as in the address of the project's pages")
-        return value
-
-    @field_validator("events")
-    @classmethod
-    def _named(cls, value: list[str]) -> list[str]:
-        if not all(name.strip() for name in value):
-            raise ValueError("must not hold an empty name")
         return value

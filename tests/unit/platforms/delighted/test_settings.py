@@ -38,11 +38,19 @@ def test_a_delay_is_written_like_any_duration(written: object, seconds: int) -> 
         {"delay": "soon"},
         {"channel": "pigeon"},
         {"sample_rat": 1},
+        {"sample_rate": True},
+        {"delay": True},
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         settings(surveys={"Signed Up": rule})
+
+
+@pytest.mark.parametrize("surveys", [[""], ["Signed Up", "  "], {"": {}}])
+def test_an_event_without_a_name_is_refused(surveys: object) -> None:
+    with pytest.raises(ValidationError, match="must not be an empty name"):
+        settings(surveys=surveys)
 
 
 @pytest.mark.parametrize("given", [{"poll_interval": 0.5}, {"overlap": -1}, {"rate_limit": -1}, {"rescan": "soon"}])

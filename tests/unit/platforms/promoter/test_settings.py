@@ -60,6 +60,8 @@ def test_surveys_are_names_or_name_their_own_campaign(text: str, expected: list[
     [
         ("SURVEYS", '["A","A"]', "twice"),
         ("SURVEYS", '[{"event":""}]', "SURVEYS"),
+        ("SURVEYS", '["  "]', "must not be an empty name"),
+        ("SURVEYS", '[{"event":"A","campaign_id":true}]', "must be a number"),
         ("SURVEYS", '[{"event":"A","campaign":3}]', "SURVEYS"),
         ("CAMPAIGN_ID", "-1", "CAMPAIGN_ID"),
         ("CAMPAIGN_ID", "spring", "CAMPAIGN_ID"),
