@@ -11,7 +11,6 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 QUERY: Final = b"Q"
-PARSE: Final = b"P"
 
 Rewrite = Callable[[bytes, bytes], bytes]
 """From the kind of a message and its content to the content that is passed on."""

@@ -54,11 +54,6 @@ async def forward_states(line: Outbound, app: App) -> dict[str, str]:
     return {name: await line.state(app, f"{name}:forward") for name in VENDORS}
 
 
-def loud(line: Outbound) -> list[tuple[str, str]]:
-    """What was told of trouble and of its end, by connection."""
-    return [(told.extra["connection"], told.extra["state"]) for told in line.told if told.extra.get("reason")]
-
-
 # --- the others are not slower ----------------------------------------------------------------------------------
 
 

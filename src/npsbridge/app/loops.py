@@ -113,15 +113,16 @@ def make_loops(settings: Settings, parts: Parts, seams: Seams) -> Loops:
     is_shared = seams.store.leases.is_shared
     # Where replicas share an account's limit, the store knows what of it is used.
     budgets = Budgets({} if is_shared else parts.windows, seams)
+    desk = _desk(settings, parts, seams, parsers)
     feeding: dict[str, Run] = {}
     if parts.sinks or takes_calls(settings):
-        feeding["router"] = Router(_desk(settings, parts, seams, parsers), seams, bell=bell, bells=bells).run
+        feeding["router"] = Router(desk, seams, bell=bell, bells=bells).run
     feeding |= {f"poll {source.connection}": Poller(source, seams, intake).run for source in parts.sources}
     feeding |= {f"read back {name}": readback.run for name, readback in readbacks.items()}
     lanes = _lanes(settings, parts, seams, bells)
     team = Team(seams.store.leases, this_replica(settings, ["purge", *feeding, *lanes], seams.clock), seams.clock)
     all_bells = [bell, *bells.values(), *(readback.bell for readback in readbacks.values())]
-    forget = partial(_forget_people, list(parsers.values()))
+    forget = partial(_forget_people, list(parsers.values()), desk.calls)
     upkeep = Upkeep(
         seams, retention=_retention(settings), bells=all_bells, team=team if is_shared else None, forget=forget
     )
@@ -148,10 +149,11 @@ def _retention(settings: Settings) -> Retention:
     return Retention(journal=kept.journal, delivered=kept.delivered, dead=kept.dead)
 
 
-def _forget_people(parsers: Sequence[_Remembering]) -> None:
-    """Keep no record in memory that was read lately, nor any email."""
+def _forget_people(parsers: Sequence[_Remembering], calls: CallRouter) -> None:
+    """Keep no record in memory that was read lately, nor any id or email."""
     for parse in parsers:
         parse.cache_clear()
+    calls.forget_people()
     forget_people()
 
 

@@ -23,11 +23,6 @@ _REMEMBERED: Final = 1024
 _SAID_ONCE: Final = frozenset({Kind.ANSWERED, Kind.COMPLETED, Kind.CLOSED, Kind.VIEWED})
 
 
-def said_once(kind: Kind) -> bool:
-    """Whether a call of this kind goes out once in the life of a response, whatever its revision."""
-    return kind in _SAID_ONCE
-
-
 def well_formed(text: str) -> str:
     """The text with U+FFFD for lone surrogates, which have no UTF-8 form; nearly always the text itself."""
     try:

@@ -61,12 +61,16 @@ class CallRouter:
         redirects = [newer for routing in decision.routings for newer in routing.people.redirects]
         self._familiar.commit(decision.met, redirects)
 
+    def forget_people(self) -> None:
+        """Keep no id in memory: somebody was erased. Whoever calls again is read in full, and familiar from then on."""
+        self._familiar.forget()
+
     async def _trust_memory(self) -> None:
         """Know nobody any more once somebody was erased, or when another replica routed meanwhile."""
         lease = current_lease()
         known_under = (await self._store.erasures(), lease.fence if lease else 0)
         if known_under != self._known_under:
-            self._familiar.forget()
+            self.forget_people()
             self._known_under = known_under
 
     def _run(self, entries: Iterable[JournalEntry]) -> Iterator[ReadEntry]:

@@ -49,10 +49,6 @@ class Roster(Record, frozen=True, kw_only=True):
     """Work that nobody does at this moment, and somebody can do."""
     warnings: tuple[str, ...] = ()
 
-    def holder_of(self, work: str) -> Member | None:
-        """Who does a piece of work."""
-        return next((one for one in self.replicas if work in one.work), None)
-
 
 def roster_of(fleet: Fleet) -> Roster:
     """Everything about a fleet that somebody may want to see."""

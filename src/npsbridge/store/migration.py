@@ -31,7 +31,6 @@ from npsbridge.store.sqlite.place import real_path
 CHUNK: Final = 2_000
 CHUNK_OF_BODIES: Final = 100
 """Rows that may have half a megabyte each."""
-REPLICA_SECONDS: Final = 60.0
 
 Progress = Callable[[int, int], None]
 """Told how many rows are copied, and of how many."""

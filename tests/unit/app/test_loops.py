@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from contract.store.examples import remembered
 from npsbridge.app.loops import Loops, make_loops
 from npsbridge.app.parts import Parts
+from npsbridge.core.familiar import Familiar, Met, Pair
 from npsbridge.core.keys import normalised_email
 from npsbridge.core.model import Delivery, Response
 from npsbridge.core.outcome import Delivered, Outcome
@@ -110,4 +112,20 @@ async def test_i20_records_that_were_read_lately_are_gone_from_memory_once_someb
     assert normalised_email.cache_info().currsize == 0
     lately("shop", b"ann@example.org")
     assert len(read) == 2
+    listening.cancel()
+
+
+@pytest.mark.looptime
+async def test_i20_whose_calls_need_but_a_glance_are_gone_from_memory_before_the_next_call_comes() -> None:
+    store = MemoryStore()
+    loops = loops_of(store, Parts(sinks=[ScriptedDestination()]))
+    router = cast("Any", loops.feeding["router"]).__self__
+    familiar: Familiar = router._desk.calls._familiar
+    familiar.commit([Met(person="person:1", pair=Pair("u1", "a1"), message_id="m1", is_news=True)], [])
+    listening = asyncio.ensure_future(loops.own["listen"]())
+    await asyncio.sleep(LOOK_EVERY + 0.5)
+    assert familiar._pairs == {Pair("u1", "a1"): "person:1"}
+    store.erased += 1
+    await asyncio.sleep(LOOK_EVERY)
+    assert (familiar._pairs, familiar._people) == ({}, {})
     listening.cancel()

@@ -29,9 +29,6 @@ def test_each_replica_is_told_with_what_it_does() -> None:
     found = roster_of(fleet_of(a_replica("a"), a_replica("b"), router="b", poll_shop="a"))
     assert [(one.id, one.work) for one in found.replicas] == [("a", ("poll shop",)), ("b", ("router",))]
     assert (found.unheld, found.warnings) == ((), ())
-    holder = found.holder_of("router")
-    assert holder is not None
-    assert (holder.id, found.holder_of("poll bank")) == ("b", None)
 
 
 def test_what_nobody_does_is_named_and_what_nobody_can_do_any_more_is_not() -> None:

@@ -10,8 +10,6 @@ from npsbridge.errors import TryLater
 from npsbridge.net.keyset import PASSES, Fetch, Keyset, Leaf, Row
 from unit.net.toy import OVERLAP, Reader, ToyList, read_by_keyset, watch
 
-Times = list[int | None]
-
 
 def rows(times: Sequence[int | None]) -> list[Row]:
     return [Row(id=str(number), at=at, raw=b"") for number, at in enumerate(times)]
