@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from npsbridge.core.model import Delivery, Record, State
 from npsbridge.core.outcome import (
     Blame,
@@ -116,6 +118,22 @@ def _put_off(delivery: Delivery, outcome: RetryLater, *, now: int, jitter: float
     wait = backoff(delivery.attempts + 1, jitter=jitter, base=1.0, cap=LONGEST_BACKOFF)
     at = now + int(max(wait, outcome.after or 0.0) * 1000)
     return Settlement(id=delivery.id, state=State.WAITING, reason=outcome.reason, next_attempt_at=at)
+
+
+def singled_out(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """What became of deliveries that went side by side, a request each: trouble of few is their own if most passed.
+
+    Without it one person whose every request hangs or fails would make all others go by ever fewer. A destination that
+    asks to be left alone for a time speaks of itself.
+    """
+    passed = sum(isinstance(one, Delivered | Declined | Rejected) for one in outcomes)
+    if not 0 < sum(map(_may_be_its_own, outcomes)) < passed:
+        return list(outcomes)
+    return [msgspec.structs.replace(one, blame=Blame.DELIVERY) if _may_be_its_own(one) else one for one in outcomes]
+
+
+def _may_be_its_own(outcome: Outcome) -> bool:
+    return isinstance(outcome, RetryLater) and outcome.blame is Blame.UNCLEAR and outcome.after is None
 
 
 def next_pace(pace: Pace, outcomes: Sequence[Outcome], *, limit: int, jitter: float) -> Pace:

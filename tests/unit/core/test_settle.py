@@ -7,9 +7,29 @@ import msgspec
 import pytest
 
 from npsbridge.core.model import Delivery, State
-from npsbridge.core.outcome import Blame, Delivered, Outcome, Paused, Rejected, Retired, RetryLater, Unknown
+from npsbridge.core.outcome import (
+    Blame,
+    Declined,
+    Delivered,
+    Outcome,
+    Paused,
+    Rejected,
+    Retired,
+    RetryLater,
+    Undone,
+    Unknown,
+)
 from npsbridge.core.records import Settlement
-from npsbridge.core.settle import FIRST_PROBE, LONGEST_BACKOFF, LONGEST_PROBE, Pace, Verdict, next_pace, settlements
+from npsbridge.core.settle import (
+    FIRST_PROBE,
+    LONGEST_BACKOFF,
+    LONGEST_PROBE,
+    Pace,
+    Verdict,
+    next_pace,
+    settlements,
+    singled_out,
+)
 
 NOW = 1_767_225_600_000
 WEEK = 7 * 86_400.0
@@ -184,3 +204,29 @@ def test_the_gravest_outcome_decides_wherever_it_stands() -> None:
     assert {pace(outcomes).verdict for outcomes in orders} == {Verdict.PAUSED}
     assert {pace([RETIRED, *outcomes]).verdict for outcomes in orders} == {Verdict.RETIRED}
     assert {pace(outcomes).reason for outcomes in permutations(passing)} == {DOWN.reason}
+
+
+# --- side by side -----------------------------------------------------------------------------------------------
+
+ITS_OWN = RetryLater(reason="HTTP 500", blame=Blame.DELIVERY)
+
+
+@pytest.mark.parametrize("passed", [GOOD, POISON, Declined(reason="throttled")])
+def test_i6_trouble_of_few_is_their_own_when_most_passed(passed: Outcome) -> None:
+    assert singled_out([passed, UNCLEAR, passed, Undone()]) == [passed, ITS_OWN, passed, Undone()]
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [UNCLEAR, GOOD],
+        [UNCLEAR, Undone(), Undone()],
+        [UNCLEAR, UNCLEAR, GOOD],
+        [GOOD, GOOD, DOWN],
+        [GOOD, GOOD, IN_DOUBT],
+        [GOOD, GOOD, RetryLater(reason="HTTP 503", after=5.0, blame=Blame.UNCLEAR)],
+        [],
+    ],
+)
+def test_other_trouble_says_what_it_said(outcomes: list[Outcome]) -> None:
+    assert singled_out(outcomes) == outcomes

@@ -20,7 +20,7 @@ from npsbridge.core.outcome import (
     Undone,
     Unknown,
 )
-from npsbridge.engine.abreast import BEHIND_ANOTHER, Abreast
+from npsbridge.engine.abreast import BEHIND_ANOTHER, LONGEST_LEAD, Abreast
 from unit.engine.doubles import a_delivery
 
 WAITS = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
@@ -163,6 +163,29 @@ async def test_all_who_are_so_many_places_before_are_done() -> None:
     sender = Slow()
     await Abreast(sender, 3, set_out=all_may_leave).deliver([*of("ann", 1), *of("bob", 2, 3, 4, 13), *many(12)[4:]])
     assert sender.asked.index(13) < min(sender.asked.index(number) for number in (8, 9))
+
+
+class Hanging(Slow):
+    """Never answers about the first in less than half a minute; the others take no time."""
+
+    def __init__(self, **script: Outcome) -> None:
+        super().__init__(**script)
+        self.asked_at: dict[int, float] = {}
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        (one,) = batch
+        self.asked_at[one.id] = anyio.current_time()
+        await anyio.sleep(30 if one.id == 1 else 0)
+        return [self.script.get(f"n{one.id}", Delivered())]
+
+
+async def test_i6_a_request_that_hangs_is_overtaken_by_the_others_after_a_moment() -> None:
+    sender = Hanging(n1=RetryLater(reason="no answer in time", blame=Blame.UNCLEAR))
+    started = anyio.current_time()
+    outcomes = await Abreast(sender, 3, set_out=all_may_leave).deliver(many(40))
+    assert max(sender.asked_at.values()) - started == LONGEST_LEAD
+    assert outcomes[0] == RetryLater(reason="no answer in time", blame=Blame.DELIVERY)
+    assert outcomes[1:] == [Delivered()] * 39
 
 
 class Prompt(Slow):

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from npsbridge.core.forward import IDENTIFY, SURVEY
-from npsbridge.core.model import Delivery
-from npsbridge.core.outcome import Outcome
+from npsbridge.core.model import Delivery, State
+from npsbridge.core.outcome import Blame, Delivered, Outcome, RetryLater
 from npsbridge.core.records import Settlement
 from npsbridge.engine.dispatch import LONG_IN_HAND, LONGEST_BATCH, Lane
 from npsbridge.engine.doubt import Doubts
@@ -99,6 +99,34 @@ async def test_what_leaves_at_once_is_not_looked_up_again() -> None:
 @pytest.mark.looptime
 async def test_i4_of_a_slow_vendor_no_more_is_under_way_before_what_it_took_is_written_down() -> None:
     assert await told(seconds=1, people=100, drops=100) == list(range(1, 8 * int(LONGEST_BATCH) + 1))
+
+
+class Chokes(ScriptedForwarder):
+    """Fails with one person, after so many seconds; takes all others at once."""
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__()
+        self.batch_limit, self.seconds = 1, seconds
+
+    async def deliver(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        (one,) = batch
+        await asyncio.sleep(self.seconds if one.id == 1 else 0.001)
+        await super().deliver(batch)
+        return [RetryLater(reason="HTTP 500", blame=Blame.UNCLEAR) if one.id == 1 else Delivered()]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("seconds", [0.0, 30.0])
+async def test_i6_a_person_with_whom_the_vendor_fails_or_hangs_slows_nobody_else(seconds: float) -> None:
+    store = MemoryStore()
+    store.owed = {number: msgspec.structs.replace(a_delivery(number), kind=IDENTIFY) for number in range(1, 201)}
+    vendor, seams, started = Chokes(seconds=seconds), seams_of(store), asyncio.get_running_loop().time()
+    lane = Lane(vendor, seams, bell=Lead(1_000), give_up_after=1e9, doubts=Doubts(vendor, seams, on_unknown="hold"))
+    while len(store.owed) > 1:
+        await lane.step()
+    assert asyncio.get_running_loop().time() - started < seconds + 1
+    assert store.owed[1].state is State.WAITING
+    assert vendor.batches.count([1]) == 1
 
 
 @pytest.mark.looptime
