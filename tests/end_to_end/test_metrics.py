@@ -46,6 +46,7 @@ OF_OPERATORS = {
     "npsbridge_connection_needs_person": {"connection", "direction"},
     "npsbridge_rate_limit_requests_per_minute": {"connection"},
     "npsbridge_rate_limit_used_ratio": {"connection"},
+    "npsbridge_store_up": set[str](),
     "npsbridge_store_size_bytes": {"part"},
     "process_resident_memory_bytes": set[str](),
     "process_cpu_seconds_total": set[str](),

@@ -87,6 +87,8 @@ async def test_f12_i1_i8_a_database_that_is_killed_and_started_again_loses_nothi
             assert await status_of_a_call(there) == 503
             (ready, _), (live, _) = [await there.fleet.replicas[0].get(path) for path in ("/readyz", "/livez")]
             assert (ready, live) == (503, 200)
+            seen_by_prometheus, figures = await there.fleet.replicas[0].get("/metrics")
+            assert (seen_by_prometheus, "npsbridge_store_up 0.0" in figures) == (200, True)
             await asyncio.to_thread(server.stop)
             await asyncio.to_thread(server.start)
             await some_more(seen)
@@ -148,6 +150,8 @@ async def test_f12_a_database_that_gives_no_answer_is_503_before_callers_give_up
             assert time.monotonic() - begun < 20
             (ready, _), (live, _) = [await there.fleet.replicas[0].get(path) for path in ("/readyz", "/livez")]
             assert (ready, live) == (503, 200)
+            seen_by_prometheus, figures = await there.fleet.replicas[0].get("/metrics")
+            assert (seen_by_prometheus, "npsbridge_store_up 0.0" in figures) == (200, True)
         await there.under_load(seen, some_more(seen), callers=1, pause=PAUSE)
         await insist_on_verdict(there, seen)
 

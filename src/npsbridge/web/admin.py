@@ -22,7 +22,7 @@ from npsbridge.web.refusals import refusing
 from npsbridge.web.view import View
 
 ANSWER_WITHIN = 5.0
-"""Seconds in which the store must answer to count as alive, or as ready."""
+"""Seconds in which the store must answer to count as alive, or as ready; less than Prometheus waits for figures (10)."""
 
 
 def admin_app(view: View) -> web.Application:
@@ -93,7 +93,7 @@ def _check(line: Line, clock: Clock) -> dict[str, Any]:
 
 
 async def _metrics(view: View, _: web.Request) -> web.Response:
-    return web.Response(body=await figures(view), headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(body=await figures(view, within=ANSWER_WITHIN), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _status(view: View, _: web.Request) -> web.Response:

@@ -1,5 +1,10 @@
-"""What /metrics shows: what was counted while things happened, and what the store holds at this moment."""
+"""What /metrics shows: what was counted while things happened, and what the store holds at this moment.
 
+While the store cannot be read, what the process knows by itself is shown all the same: an operator's alerts must not
+fall silent with it.
+"""
+
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -10,6 +15,7 @@ from npsbridge.core.records import Backlog, Ledger, StoreSize
 from npsbridge.engine.board import Condition, Line
 from npsbridge.engine.fleet import seen_lately
 from npsbridge.engine.roster import roster_of
+from npsbridge.errors import StoreError
 from npsbridge.web.usage import Limit, limits
 from npsbridge.web.view import View
 
@@ -18,22 +24,39 @@ SHOWN = (State.QUEUED, State.WAITING, State.INFLIGHT, State.HELD, State.DEAD)
 """The states of a delivery that somebody may have to look at."""
 
 
-async def figures(view: View) -> bytes:
-    """Everything in Prometheus' text format; connections that take deliveries also when nothing is owed to them."""
-    seams, sinks = view.seams, view.sinks
-    registry, store, now = CollectorRegistry(), seams.store, seams.clock.now_ms()
+async def figures(view: View, *, within: float) -> bytes:
+    """Everything in Prometheus' text format; of the store nothing that it does not tell in so many seconds."""
+    known, kept = CollectorRegistry(), CollectorRegistry()
+    _show_board(known, view.seams.board.lines())
+    is_up = await _could_show_store(kept, view, within)
+    text = "1 if the store could be read for this, else 0: then all figures that it keeps are missing."
+    Gauge("npsbridge_store_up", text, registry=known).set(is_up)
+    shown = [view.seams.metrics.registry, known, *([kept] if is_up else [])]
+    return b"".join(map(generate_latest, shown))
+
+
+async def _could_show_store(registry: CollectorRegistry, view: View, within: float) -> bool:
+    try:
+        async with asyncio.timeout(within):
+            await _show_store(registry, view)
+    except (StoreError, TimeoutError):
+        return False
+    return True
+
+
+async def _show_store(registry: CollectorRegistry, view: View) -> None:
+    """What the store keeps; connections that take deliveries also when nothing is owed to them."""
+    sinks, store, now = view.sinks, view.seams.store, view.seams.clock.now_ms()
     backlog = await store.backlog()
     _show_ledger(registry, await store.ledger())
     _show_depths(registry, await store.depths(), backlog.awaited, sinks)
     _show_ages(registry, await store.oldest_owed(), sinks, now=now)
     _show_backlog(registry, backlog, now=now)
     _show_held(registry, backlog.oldest_held, sinks, now=now)
-    _show_board(registry, seams.board.lines())
     _show_limits(registry, await limits(view))
     if view.replica is not None:
         _show_fleet(registry, await seen_lately(store), view.replica)
     _show_size(registry, await store.size())
-    return generate_latest(seams.metrics.registry) + generate_latest(registry)
 
 
 def _show_ledger(registry: CollectorRegistry, ledger: Ledger) -> None:

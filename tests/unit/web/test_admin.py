@@ -46,8 +46,7 @@ class ShownStore:
         return
 
     async def ledger(self) -> Ledger:
-        if self.error:
-            raise self.error
+        await self.heartbeat()
         return Ledger(accepted=10, delivered=5, waiting=3, dead=1)
 
     async def depths(self) -> dict[tuple[str, State], int]:
@@ -198,10 +197,28 @@ async def test_the_use_of_each_limit_is_shown_and_no_limit_is_no_figure() -> Non
     assert [name for name in found if "free" in name] == []
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/api/status"])
-async def test_figures_that_cannot_be_read_are_503(path: str) -> None:
-    code, body = await shown(an_admin(ShownStore(StoreError("the disk failed"))), path)
+async def test_a_status_that_cannot_be_read_is_503() -> None:
+    code, body = await shown(an_admin(ShownStore(StoreError("the disk failed"))), "/api/status")
     assert (code, body["code"]) == (503, "cannot_store")
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("store", [ShownStore(StoreError("the database is away")), ShownStore(hangs=True)])
+async def test_f12_while_the_store_cannot_be_read_the_process_shows_what_it_knows_by_itself(store: ShownStore) -> None:
+    seams = seams_around(store)
+    await seams.board.note("shop", Direction.PULL, Condition.PAUSED, reason="HTTP 401")
+    seams.metrics.task_restarts.labels("router").inc(2)
+    found = await figures_of(an_admin(seams=seams))
+    assert asyncio.get_running_loop().time() <= ANSWER_WITHIN + 1
+    assert found["npsbridge_store_up"] == 0
+    assert found['npsbridge_connection_needs_person{connection="shop",direction="pull"}'] == 1
+    assert found['npsbridge_task_restarts_total{task="router"}'] == 2
+    kept = ("ledger", "deliveries{", "oldest", "unrouted", "store_size")
+    assert [name for name in found if name.startswith(tuple(f"npsbridge_{one}" for one in kept))] == []
+
+
+async def test_a_store_that_was_read_is_up() -> None:
+    assert (await figures_of(an_admin()))["npsbridge_store_up"] == 1
 
 
 A_FLEET = Fleet(
