@@ -74,7 +74,9 @@ class NoStoreYet(StoreUnusable):
     """There is nothing at a place where somebody wants to look."""
 
     def __init__(self, place: object) -> None:
-        super().__init__(f"there is no store at {place} yet; `npsbridge run` makes it")
+        super().__init__(
+            f"there is no store at {place}; NPSBRIDGE_STORE_URL says where it is, and `npsbridge run` makes it"
+        )
 
 
 class StorePermission(StoreError):

@@ -311,7 +311,7 @@ async def test_real_answers_are_all_told_but_those_without_a_score_and_once_only
             events = len(segment.events)
             await command(*asked, environ=environ)
             await told(app, 2 * 2353)
-    assert (first.code, first.out.count("/score: is missing")) == (65, 32)
+    assert (first.code, first.out.count("column score: is missing")) == (65, 32)
     assert "2353 responses: 690 promoters, 392 passives, 1271 detractors (NPS -24.7); 32 refused" in first.out
     assert (segment.counts["Submit Survey"], len(segment.events)) == (2353, events)
 

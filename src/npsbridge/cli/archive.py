@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import AnyStr, Final, Literal
 
 from npsbridge.core.model import Record
-from npsbridge.errors import BadRecord
 
 Format = Literal["api-json", "csv"]
 
@@ -79,11 +78,6 @@ def lines(readline: Callable[[int], AnyStr], ends: tuple[AnyStr, ...]) -> Iterat
         while line and not line.endswith(ends):
             line = readline(CHUNK)
         yield None
-
-
-def told(error: BadRecord) -> str:
-    """Why a record is refused; a pointer is left out where there is none."""
-    return str(error) if error.pointer else error.reason
 
 
 class Seen:

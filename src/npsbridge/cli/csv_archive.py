@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, TextIO
 
-from npsbridge.cli.archive import LONGEST, TOO_LONG, Item, Seen, lines, told
+from npsbridge.cli.archive import LONGEST, TOO_LONG, Item, Seen, lines
 from npsbridge.core import archive
 from npsbridge.core.model import ArchiveRow
 from npsbridge.errors import BadRecord
@@ -24,7 +24,13 @@ _QUOTES: Final = "has a quote that is not closed, or one within quotes that is n
 
 
 def csv_items(
-    path: Path, compose: Compose, mapping: Mapping[str, str], *, date_format: str | None, seen: Seen
+    path: Path,
+    compose: Compose,
+    mapping: Mapping[str, str],
+    *,
+    date_format: str | None,
+    seen: Seen,
+    understood: Callable[[archive.Columns], None],
 ) -> Iterator[Item]:
     """The lines of a CSV file as a platform's own objects.
 
@@ -34,6 +40,7 @@ def csv_items(
         mapping: field to column name, as the operator gave it.
         date_format: how times are written.
         seen: tells lines apart that are the same to the letter, where the file has no ids.
+        understood: is told what the columns are taken for.
 
     Raises:
         UsageError: the header does not have what is needed.
@@ -50,12 +57,13 @@ def csv_items(
             yield Item(number=1, line=at, refusal=f"the header {reason}; nothing below it was read", read=read())
             return
         columns = archive.understand(header, mapping, date_format=date_format)
+        understood(columns)
         for number, (line, cells) in enumerate(rows, start=1):
             try:
                 record = _record(columns, cells, compose, seen)
                 yield Item(number=number, line=line, record=record, read=read())
             except BadRecord as error:
-                yield Item(number=number, line=line, refusal=told(error), read=read())
+                yield Item(number=number, line=line, refusal=archive.refusal(columns, error), read=read())
 
 
 def _record(columns: archive.Columns, cells: list[str] | str, compose: Compose, seen: Seen) -> bytes:

@@ -11,8 +11,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from npsbridge import __version__
 from npsbridge.app.parts import rules
 from npsbridge.cli.archive import Item
+from npsbridge.cli.opening import store_path
 from npsbridge.cli.show import console, print_json, readable
 from npsbridge.clock import Clock
+from npsbridge.core.archive import Columns
 from npsbridge.core.model import Emission, PlannedDelivery, Response
 from npsbridge.core.records import Origin, Recall
 from npsbridge.core.route import Reading, route
@@ -21,7 +23,7 @@ from npsbridge.platforms import available
 from npsbridge.settings import Settings, SurveySettings
 
 SHOWN_REFUSALS: Final = 1000
-SAMPLE: Final = 3
+SAMPLE: Final = 1
 _TENTHS: Final = 10
 _SOON_READ: Final = 1 << 20
 """Bytes; nobody waits for less."""
@@ -40,6 +42,12 @@ class Tally:
     refusals: list[tuple[str, str]] = field(default_factory=list)
     """Place and reason of the first ones."""
     sample: list[Response] = field(default_factory=list)
+    columns: Columns | None = None
+    """What those of a CSV were taken for."""
+
+    def understand(self, columns: Columns) -> None:
+        """Keep what the columns of a CSV are taken for."""
+        self.columns = columns
 
     def refuse(self, place: str, reason: str) -> None:
         """Count a refusal, and keep the first ones to be shown."""
@@ -105,6 +113,7 @@ def document(settings: Settings, tally: Tally, *, dry_run: bool) -> dict[str, An
         **{f"{camp}s": count for camp, count in tally.camps.items()},
         "refused": tally.refused,
         "refusals": [{"place": place, "reason": reason} for place, reason in tally.refusals],
+        **({} if tally.columns is None else {"columns": tally.columns.named, "properties": tally.columns.unnamed}),
         "journaled": not dry_run,
         **({"sample": sample_calls(settings, tally.sample)} if dry_run else {}),
     }
@@ -114,17 +123,28 @@ def report(settings: Settings, tally: Tally, *, dry_run: bool) -> None:
     """Say what became of the archive."""
     out = console()
     out.print(_summary(tally))
+    if tally.columns is not None:
+        out.print(readable(_taken_for(tally.columns)))
     for place, reason in tally.refusals:
         out.print(readable(f"  {place}: {reason}"))
     if tally.refused > len(tally.refusals):
         out.print(f"  ... and {tally.refused - len(tally.refusals)} more")
     if dry_run:
-        out.print("A sample of what would be emitted; nothing was kept or sent:")
+        out.print("What one of them would become; nothing was kept or sent:")
         print_json(sample_calls(settings, tally.sample))
     elif tally.taken:
-        out.print("They are in the journal; the daemon emits what is new, now or when it is started.")
+        path = store_path(settings)
+        where = "the database" if path is None else readable(str(path.resolve()))
+        out.print(f"They are in the journal ({where}); the daemon emits what is new, now or when it is started.")
         if not _has_sink(settings):
             out.print("They wait there: nothing is set to send them to, such as NPSBRIDGE_SEGMENT__WRITE_KEY.")
+
+
+def _taken_for(columns: Columns) -> str:
+    """A wrong guess shows here, before anything is sent."""
+    fields = ", ".join(f"{field} = {column}" for field, column in columns.named.items())
+    kept = f"; kept as properties of the person: {', '.join(columns.unnamed)}" if columns.unnamed else ""
+    return f"columns, unless --map says otherwise: {fields}{kept}"
 
 
 def _summary(tally: Tally) -> str:

@@ -13,13 +13,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
-from npsbridge.cli.archive import Format, Item, Seen, sniff, told, unreadable
+from npsbridge.cli.archive import Format, Item, Seen, sniff, unreadable
 from npsbridge.cli.csv_archive import csv_items
 from npsbridge.cli.import_report import Tally, document, report, watched
 from npsbridge.cli.json_archive import json_items
 from npsbridge.cli.opening import settings_from, store_beside_or_new
 from npsbridge.cli.show import print_json
 from npsbridge.clock import Clock
+from npsbridge.core.archive import told
 from npsbridge.core.model import Response
 from npsbridge.core.ports import Parser
 from npsbridge.core.reading import joined
@@ -64,7 +65,7 @@ def import_archive(env_file: Path | None, request: Request, *, as_json: bool = F
         raise UsageError(f"there is no file {request.file}")
     tally = Tally()
     with closing(Seen()) as seen:
-        items = watched(_items(platform, request, seen), request.file, tally)
+        items = watched(_items(platform, request, seen, tally), request.file, tally)
         chunks = _chunks(_Reading(parse, request.connection, seen, tally).records(items))
         asyncio.run(_keep(settings, request, chunks, tally))
     if as_json:
@@ -89,7 +90,7 @@ def _platform(settings: Settings, name: str) -> tuple[Platform[Any], Parser]:
 # --- reading ----------------------------------------------------------------------------------------------------
 
 
-def _items(platform: Platform[Any], request: Request, seen: Seen) -> Iterator[Item]:
+def _items(platform: Platform[Any], request: Request, seen: Seen, tally: Tally) -> Iterator[Item]:
     if reason := unreadable(request.file):
         return iter([Item(number=1, line=1, refusal=reason, read=0)])
     if (request.format or sniff(request.file)) == "api-json":
@@ -98,7 +99,14 @@ def _items(platform: Platform[Any], request: Request, seen: Seen) -> Iterator[It
         return json_items(request.file)
     if platform.compose is None:
         raise UsageError(f"{platform.name} takes no CSV archives; use --format api-json")
-    return csv_items(request.file, platform.compose, request.mapping, date_format=request.date_format, seen=seen)
+    return csv_items(
+        request.file,
+        platform.compose,
+        request.mapping,
+        date_format=request.date_format,
+        seen=seen,
+        understood=tally.understand,
+    )
 
 
 @dataclass(frozen=True, slots=True)

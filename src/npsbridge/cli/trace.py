@@ -14,6 +14,11 @@ from npsbridge.core.times import iso_utc
 from npsbridge.errors import UsageError
 
 _SHOWN_OF_RESPONSES: Final = ("connection", "id", "revision", "score", "comment", "created_at")
+_IF_NONE: Final = {
+    "arrivals": "none any more; they are kept for NPSBRIDGE_RETENTION__JOURNAL",
+    "responses": "none is known",
+    "deliveries": "none, or none any more; they are kept for NPSBRIDGE_RETENTION__DELIVERED and __DEAD",
+}
 _LONG: Final = ("message_id", "comment", "reason", "next_attempt_at", "expires_at")
 
 
@@ -69,6 +74,6 @@ def _print(document: dict[str, list[dict[str, Any]]]) -> None:
             columns = _SHOWN_OF_RESPONSES if name == "responses" else list(rows[0])
             out.print(listing(columns, rows, below=_LONG, width=out.width, title=title))
             out.print()
-        elif name != "waiting" and not document["waiting"]:
-            out.print(f"{title}: none any more; see NPSBRIDGE_RETENTION__*")
+        elif name in _IF_NONE and not document["waiting"]:
+            out.print(f"{title}: {_IF_NONE[name]}")
             out.print()

@@ -51,6 +51,17 @@ class Columns(Record, frozen=True, kw_only=True):
     date_format: str | None = None
     """strptime's directives; None reads ISO 8601 and epochs."""
 
+    @property
+    def named(self) -> dict[str, str]:
+        """Field to the name of its column."""
+        return {field: self.header[at] for field, at in self.fields.items()}
+
+    @property
+    def unnamed(self) -> list[str]:
+        """The columns that hold no field."""
+        taken = set(self.fields.values())
+        return [name for at, name in enumerate(self.header) if at not in taken]
+
 
 def understand(header: Sequence[str], mapping: Mapping[str, str], *, date_format: str | None) -> Columns:
     """Find out what the columns mean.
@@ -151,6 +162,17 @@ def is_unicode(cells: Sequence[str]) -> bool:
 def has_own_id(columns: Columns, cells: Sequence[str]) -> bool:
     """Whether a line says its id; else it is made from its content."""
     return "id" in columns.fields and bool(cells[columns.fields["id"]].strip())
+
+
+def refusal(columns: Columns, error: BadRecord) -> str:
+    """Why a line is refused, in the words of its file: the name of the column, as it stands in the header."""
+    name = columns.named.get(error.pointer.removeprefix("/"))
+    return f"column {name}: {error.reason}" if name is not None else told(error)
+
+
+def told(error: BadRecord) -> str:
+    """Why a record is refused; a pointer is left out where there is none."""
+    return str(error) if error.pointer else error.reason
 
 
 def numbered(row: ArchiveRow, nth: int) -> ArchiveRow:

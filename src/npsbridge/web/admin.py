@@ -22,7 +22,7 @@ from npsbridge.web.refusals import refusing
 from npsbridge.web.view import View
 
 ANSWER_WITHIN = 5.0
-"""Seconds in which the store must answer to count as alive, or as ready; less than Prometheus waits for figures (10)."""
+"""Seconds in which the store must answer to count as alive, or as ready; Prometheus waits 10 s for figures."""
 
 
 def admin_app(view: View) -> web.Application:

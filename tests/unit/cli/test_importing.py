@@ -49,7 +49,7 @@ def archive(tmp_path: Path) -> Path:
 def test_usable_lines_are_journaled_and_the_others_named(npsbridge: Npsbridge, archive: Path, tmp_path: Path) -> None:
     ended = npsbridge("import", str(archive), "--connection", "delighted")
     assert ended.code == 65
-    assert "line 3: /score: is missing" in ended.out
+    assert "line 3: column score: is missing" in ended.out
     assert [record["id"] for record in records(tmp_path)] == ["1", "3"]
 
 
@@ -63,7 +63,9 @@ def test_the_report_can_be_json(npsbridge: Npsbridge, archive: Path) -> None:
         "passives": 0,
         "detractors": 1,
         "refused": 1,
-        "refusals": [{"place": "line 3", "reason": "/score: is missing"}],
+        "refusals": [{"place": "line 3", "reason": "column score: is missing"}],
+        "columns": {"id": "id", "created_at": "date", "score": "score", "comment": "comment", "email": "email"},
+        "properties": [],
         "journaled": True,
     }
 
@@ -73,9 +75,35 @@ def test_a_dry_run_keeps_nothing_and_shows_what_would_be_emitted(
 ) -> None:
     ended = npsbridge("import", str(archive), "--connection", "delighted", "--dry-run")
     assert ended.code == 65
-    assert "line 3: /score: is missing" in ended.out
+    assert "line 3: column score: is missing" in ended.out
     assert '"event": "Answered NPS Survey"' in ended.out
     assert os.listdir(tmp_path) == ["answers.csv"]  # noqa: PTH208 - names are what is compared
+
+
+def test_what_the_columns_are_taken_for_is_told_so_that_a_wrong_guess_shows(
+    npsbridge: Npsbridge, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("Response ID,Likely?,Date,plan\n1,99,2026-01-02,team\n")
+    ended = npsbridge("import", "a.csv", "--connection", "delighted", "--map", "score=Likely?", "--dry-run")
+    _, columns, refusal, *_ = ended.out.splitlines()
+    assert columns.startswith(
+        "columns, unless --map says otherwise: score = Likely?, id = Response ID, created_at = Date"
+    )
+    assert columns.endswith("; kept as properties of the person: plan")
+    assert refusal == "  line 2: column Likely?: is not a whole number from 0 to 10"
+
+
+def test_the_sample_is_one_answer_and_fits_a_glance(npsbridge: Npsbridge, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,score,date\n1,9,2026-01-02\n2,8,2026-01-03\n")
+    out = npsbridge("import", "a.csv", "--connection", "delighted", "--dry-run").out
+    assert {call["properties"]["response_id"] for call in json.loads(out[out.index("[\n") :])[1:]} == {"1"}
+
+
+def test_where_they_were_kept_is_told(npsbridge: Npsbridge, archive: Path, tmp_path: Path) -> None:
+    assert (
+        f"in the journal ({tmp_path / 'npsbridge.db'})"
+        in npsbridge("import", archive.name, "--connection", "delighted").out
+    )
 
 
 @pytest.mark.parametrize("kept", [1, 2])
@@ -91,7 +119,7 @@ def test_an_interrupted_import_goes_on_where_it_was_and_tells_all_it_refuses(
         65,
         "2 responses, 1 of them journaled before: 1 promoters, 0 passives, 1 detractors (NPS 0.0); 1 refused",
     )
-    assert "line 3: /score: is missing" in again.out
+    assert "line 3: column score: is missing" in again.out
     assert [record["id"] for record in records(tmp_path)] == ["1", "3"]
 
 

@@ -40,3 +40,7 @@ def test_what_nobody_knows_is_a_mistake_and_an_empty_document(npsbridge: Command
         "npsbridge: nothing is known of nps-none; a call that no platform wants leaves nothing to be shown\n",
     )
     assert json.loads(refused.out) == {"arrivals": [], "responses": [], "deliveries": [], "waiting": []}
+
+
+def test_what_is_missing_is_not_said_to_have_been_there(npsbridge: Command) -> None:
+    assert "Responses: none is known" in npsbridge("trace", "nps-dead").out
