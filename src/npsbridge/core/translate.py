@@ -79,7 +79,7 @@ def _is_submitted(response: Response) -> bool:
     """A survey opened, or closed untouched, is no submission; anything else that arrives as a response is one."""
     if response.viewed:
         return False
-    has_answers = response.answers is not UNSET and len(response.answers) > 0
+    has_answers = response.answers is not UNSET and any(map(_is_given, response.answers))
     return not response.dismissed or response.score is not None or comment_of(response) is not None or has_answers
 
 
@@ -290,10 +290,15 @@ def _where_known(response: Response) -> Call:
     if response.tags is not UNSET:
         known["tags"] = response.tags
     if response.answers is not UNSET:
-        known["answers"] = [_answer(answer) for answer in response.answers]
+        known["answers"] = [_answer(answer) for answer in response.answers if _is_given(answer)]
     if response.person_properties is not UNSET:
         known["person_properties"] = response.person_properties
     return known
+
+
+def _is_given(answer: Answer) -> bool:
+    """Whether a question that was asked was answered as well."""
+    return answer.answer is not None
 
 
 def _answer(answer: Answer) -> Call:

@@ -76,6 +76,7 @@ def told(
         ({"survey_type": "csat", "score": 5, "comment": "Fast"}, (SUBMIT,)),
         ({"survey_type": "csat", "score": None, "dismissed": True}, ()),
         ({"score": None, "dismissed": True, "answers": []}, (CLOSED,)),
+        ({"score": None, "dismissed": True, "answers": [Answer(question="Why?", answer=None)]}, (CLOSED,)),
         ({"score": None, "dismissed": True, "answers": [Answer(question="Why?", answer="So")]}, (SUBMIT, CLOSED)),
         ({"person": Respondent()}, (SUBMIT, ANSWERED)),
     ],
@@ -203,7 +204,11 @@ def test_a_track_carries_what_the_vendor_knows_beyond_that() -> None:
         campaign=Campaign(id="c1"),
         channel="email",
         tags=["billing"],
-        answers=[Answer(question="Why?", answer=3.0), Answer(question="Which?", answer=["a", "b"])],
+        answers=[
+            Answer(question="Why?", answer=3.0),
+            Answer(question="Left out?", answer=None),
+            Answer(question="Which?", answer=["a", "b"]),
+        ],
         person_properties={"plan": "team"},
     )
     properties = told(SUBMIT, full)["properties"]
