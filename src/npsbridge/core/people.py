@@ -112,7 +112,7 @@ class PeopleChange(Record, frozen=True, kw_only=True):
     owners: Mapping[PersonId, str] = msgspec.field(default_factory=dict)
     """Whom these ids name from now on."""
     redirects: Mapping[str, str] = msgspec.field(default_factory=dict)
-    """Who has turned out to be an older person: all that is the first key's becomes the second's, in this order."""
+    """Who has turned out to be an older person, who is nobody else: what is the first key's becomes the second's."""
     next_number: int = 1
     """No number below it may be given again, whether or not its person is still there."""
     erasures: int | None = None

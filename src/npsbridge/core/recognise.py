@@ -163,7 +163,7 @@ class People:
         return PeopleChange(
             persons=tuple(self._persons[key] for key in pile.changed if key in self._persons),
             owners={one: self._living(self._owners[one]) for one in pile.assigned},
-            redirects=pile.redirects,
+            redirects={newer: self._living(newer) for newer in pile.redirects},
             next_number=self._next_number,
             erasures=self._erasures,
         )
@@ -237,7 +237,8 @@ class People:
                 self._pile.assigned[one] = None
         for newer in same:
             if newer.key != person.key:
-                self._merged[newer.key] = self._pile.redirects[newer.key] = person.key
+                self._merged[newer.key] = person.key
+                self._pile.redirects[newer.key] = None
                 del self._persons[newer.key]
         if self._persons.get(person.key) != person:
             self._persons[person.key] = person
@@ -255,7 +256,7 @@ class _Pile:
     def __init__(self) -> None:
         self.changed: dict[str, None] = {}
         self.assigned: dict[PersonId, None] = {}
-        self.redirects: dict[str, str] = {}
+        self.redirects: dict[str, None] = {}
 
 
 def _distinct(persons: Iterable[Person | None]) -> list[Person]:

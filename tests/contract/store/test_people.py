@@ -20,6 +20,7 @@ from npsbridge.clock import Clock
 from npsbridge.core.calls import Call
 from npsbridge.core.model import Identity, State
 from npsbridge.core.people import KnownPeople, PersonId
+from npsbridge.core.recognise import People, ids_of
 from npsbridge.core.records import Routing
 from npsbridge.core.storage import Store
 from npsbridge.store import open_store
@@ -141,6 +142,34 @@ async def test_a_person_born_and_united_within_one_run_is_kept_under_the_older_k
     await tell(store, identify(None, "a1"), identify("u1"), identify("u1", "a1"), identify("u9"))
     keys = [person.key for one in (user("u1"), user("u9")) if (person := await find(store, one))]
     assert keys == ["person:1", "person:3"]
+
+
+A_CHAIN = [
+    identify(None, "a1", email=ANN),
+    identify(None, "a2"),
+    identify(None, "a3"),
+    identify(None, "a2", email=BOB),
+    identify(None, "a3", email=BOB),
+    identify(None, "a2", email=ANN),
+]
+"""The third person turns out to be the second, and the second to be the first."""
+
+
+@pytest.mark.parametrize("together", [1, 2, len(A_CHAIN)])
+async def test_a_chain_of_those_who_turn_out_to_be_one_leads_to_the_oldest_however_they_come(
+    store: Store, together: int
+) -> None:
+    people = People(await store.recall_people({one for call in A_CHAIN for one in ids_of(call)}))
+    routings = []
+    for start in range(0, len(A_CHAIN), together):
+        for call in A_CHAIN[start : start + together]:
+            people.absorb(call)
+        entry = await journaled(store, together)
+        routings.append(Routing(journal_id=entry, people=people.take(), filtered=together))
+    await store.commit_routing(routings)
+    found = await store.people([f"person:{number}" for number in (1, 2, 3)])
+    assert {key: person.key for key, person in found.items()} == {f"person:{one}": "person:1" for one in (1, 2, 3)}
+    assert [await find(store, anonymous(f"a{one}")) for one in (1, 2, 3)] == [found["person:1"]] * 3
 
 
 # --- whose email it is ------------------------------------------------------------------------------------------

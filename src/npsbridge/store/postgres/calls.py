@@ -177,17 +177,19 @@ async def keep_said(
     connection: asyncpg.Connection, routings: Sequence[Routing], redirects: Iterable[Key], gone: Collection[str]
 ) -> None:
     """Make true what vendors are told of persons, and of whom nothing counts as told any more."""
-    said: dict[Key, bytes] = {}
+    said: dict[str, dict[str, bytes]] = {}
     for routing in routings:
-        said |= {key: mark for key, mark in routing.said.items() if key[1] not in gone}
-        said = {key: mark for key, mark in said.items() if key[1] not in routing.people.redirects}
+        for (name, person), mark in routing.said.items():
+            if person not in gone:
+                said.setdefault(person, {})[name] = mark
+        for newer in routing.people.redirects:
+            said.pop(newer, None)
     for newer, older in redirects:
         await connection.execute(REKEY_AWAITED, newer, older)
     if forgotten := [newer for routing in routings for newer in routing.people.redirects]:
         await connection.execute(FORGET_SAID, forgotten)
-    if said:
-        persons, names = [person for _, person in said], [name for name, _ in said]
-        await connection.execute(NOTE_SAID, persons, names, list(said.values()))
+    if rows := [(person, name, mark) for person, marks in said.items() for name, mark in marks.items()]:
+        await connection.execute(NOTE_SAID, *map(list, zip(*rows, strict=True)))
 
 
 async def note_seen(connection: asyncpg.Connection, routings: Iterable[Routing], now: int) -> None:

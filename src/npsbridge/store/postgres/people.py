@@ -126,9 +126,9 @@ class Changes:
     gone: frozenset[str]
     """Keys of whom somebody was erased since it was decided; what is there of others under them stays as it was."""
     persons: dict[str, Person] = field(default_factory=dict)
-    owners: dict[PersonId, str] = field(default_factory=dict)
-    redirects: dict[str, str] = field(default_factory=dict)
     next_number: int = 1
+    _owners: dict[PersonId, str] = field(default_factory=dict)
+    _redirects: dict[str, str] = field(default_factory=dict)
 
     def add(self, change: PeopleChange) -> None:
         """Behind those before."""
@@ -136,10 +136,24 @@ class Changes:
         self.persons |= {person.key: person for person in change.persons if person.key not in self.gone}
         for newer, older in change.redirects.items():
             if older not in self.gone:
-                self.redirects[newer] = older
+                self._redirects[newer] = older
                 self.persons.pop(newer, None)
-                self.owners = {one: older if key == newer else key for one, key in self.owners.items()}
-        self.owners |= {one: key for one, key in change.owners.items() if key not in self.gone}
+        self._owners |= {one: key for one, key in change.owners.items() if key not in self.gone}
+
+    @property
+    def owners(self) -> dict[PersonId, str]:
+        """Whom ids name in the end."""
+        return {one: self._living(key) for one, key in self._owners.items()}
+
+    @property
+    def redirects(self) -> dict[str, str]:
+        """Who has turned out to be whom in the end: those in between may never have been stored."""
+        return {newer: self._living(newer) for newer in self._redirects}
+
+    def _living(self, key: str) -> str:
+        while key in self._redirects:
+            key = self._redirects[key]
+        return key
 
 
 async def keep(
@@ -159,14 +173,15 @@ async def keep(
     await connection.execute(NOTE_COUNTER, kept.next_number - 1)
     if kept.persons:
         await connection.execute(KEEP, *map(list, zip(*map(_row, kept.persons.values()), strict=True)))
-    for newer, older in kept.redirects.items():
+    redirects, owners = kept.redirects, kept.owners
+    for newer, older in redirects.items():
         for statement in REDIRECT:
             await connection.execute(statement, number_of(newer), number_of(older))
-    if kept.redirects:
-        await connection.execute(DELETE, [number_of(newer) for newer in kept.redirects])
-    if kept.owners:
-        kinds, values = [one.kind.value for one in kept.owners], column(one.value for one in kept.owners)
-        await connection.execute(ASSIGN, kinds, values, [number_of(key) for key in kept.owners.values()])
+    if redirects:
+        await connection.execute(DELETE, [number_of(newer) for newer in redirects])
+    if owners:
+        kinds, values = [one.kind.value for one in owners], column(one.value for one in owners)
+        await connection.execute(ASSIGN, kinds, values, [number_of(key) for key in owners.values()])
     return kept
 
 
