@@ -122,6 +122,7 @@ class People:
         self._persons = {key: self._judged(person) for key, person in known.persons.items()}
         self._owners = dict(known.owners)
         self._merged: dict[str, str] = {}
+        self._former_keys: dict[str, list[str]] = {}
         self._next_number = known.next_number
         self._erasures = known.erasures
         self._pile = _Pile()
@@ -153,9 +154,9 @@ class People:
         self._keep(person, same, ids)
         return Recognition(person=person, before=same[0] if same else None)
 
-    def key_now(self, key: str) -> str:
-        """The key under which a person is known now, who may have turned out to be an older one."""
-        return self._living(key)
+    def keys_of(self, key: str) -> tuple[str, ...]:
+        """All keys that lead to a person: their own, and those of whom they have turned out to be within the run."""
+        return (key, *self._former_keys.get(key, ()))
 
     def take(self) -> PeopleChange:
         """What has changed since it was last asked."""
@@ -238,6 +239,7 @@ class People:
         for newer in same:
             if newer.key != person.key:
                 self._merged[newer.key] = person.key
+                self._former_keys.setdefault(person.key, []).extend(self.keys_of(newer.key))
                 self._pile.redirects[newer.key] = None
                 del self._persons[newer.key]
         if self._persons.get(person.key) != person:

@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -153,7 +155,7 @@ class _CallDesk:
         self._seen = set(recall.seen)
         self._people = People(recall.people)
         self._erased = frozenset(one for one, why in recall.people.suppressed.items() if why == ERASED)
-        self._awaited = list(recall.awaited)
+        self._waiting = _Waiting(recall.awaited)
         self._said = dict(recall.said)
         self._forwarders = {forwarder.connection: forwarder for forwarder in forwarders}
         self._max_age = max_age
@@ -237,7 +239,7 @@ class _CallDesk:
         if late:
             self._pile.deliveries.append(_expired(waiting))
         else:
-            self._awaited.append(waiting)
+            self._waiting.add(waiting)
             self._pile.awaited[waiting.key] = waiting
         return 1
 
@@ -258,14 +260,14 @@ class _CallDesk:
 
     def _release(self, person: Person) -> None:
         """What waited for more to be known of this person is tried again, in its order, behind what made it known."""
-        for waiting in [one for one in self._awaited if self._people.key_now(one.person) == person.key]:
+        for number, waiting in self._waiting.of(self._people.keys_of(person.key)):
             forwarder = self._forwarders.get(waiting.connection)
             if forwarder is None or waiting.expires_at <= self._now:
                 continue
             plan = self._plan(forwarder, waiting.call, person)
             if isinstance(plan, Awaited):
                 continue
-            self._awaited.remove(waiting)
+            self._waiting.end(number, waiting)
             if not self._owe(plan):
                 self._pile.deliveries.append(_nothing_to_do(waiting))
             if self._pile.awaited.pop(waiting.key, None) is None:
@@ -302,6 +304,28 @@ class _CallDesk:
             awaited=tuple(pile.awaited.values()),
             no_longer_awaited=tuple(pile.no_longer_awaited),
         )
+
+
+class _Waiting:
+    """Calls that wait, by person: whoever is identified costs as much, however many others wait."""
+
+    def __init__(self, awaited: Iterable[AwaitedCall]) -> None:
+        """The oldest come first."""
+        self._by_person: dict[str, dict[int, AwaitedCall]] = {}
+        self._numbers = count()
+        for one in awaited:
+            self.add(one)
+
+    def add(self, waiting: AwaitedCall) -> None:
+        self._by_person.setdefault(waiting.person, {})[next(self._numbers)] = waiting
+
+    def of(self, keys: Iterable[str]) -> list[tuple[int, AwaitedCall]]:
+        """Those of a person, who has these keys, with their numbers; the oldest first."""
+        found = (one for key in keys for one in self._by_person.get(key, {}).items())
+        return sorted(found, key=itemgetter(0))
+
+    def end(self, number: int, waiting: AwaitedCall) -> None:
+        del self._by_person[waiting.person][number]
 
 
 @dataclass(slots=True)

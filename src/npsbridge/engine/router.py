@@ -267,11 +267,12 @@ def fills_run(entries: Sequence[JournalEntry]) -> bool:
 
 def runs(entries: Sequence[JournalEntry]) -> Iterator[list[JournalEntry]]:
     """The entries of a connection in order, as many together as one run takes: at least one."""
-    run: list[JournalEntry] = []
+    run, records = list[JournalEntry](), 0
     for entry in entries:
-        if run and sum(one.count for one in run) + entry.count > RECORDS:
+        if run and records + entry.count > RECORDS:
             yield run
-            run = []
+            run, records = [], 0
         run.append(entry)
+        records += entry.count
     if run:
         yield run

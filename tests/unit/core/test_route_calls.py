@@ -1,5 +1,6 @@
 """From Segment calls to what is owed to survey platforms."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from npsbridge.core.familiar import Familiar
 from npsbridge.core.people import ERASED, IdKind, PersonId
 from npsbridge.core.route_calls import calls_of, deletions, read_entry
 from unit.core.forwarding import DAY, NOW, CallLine, Vendor, at, balance, identify, parts, track
+from unit.counting import growth
 
 
 def test_an_identify_is_owed_to_every_platform() -> None:
@@ -97,6 +99,23 @@ def test_an_anonymous_trigger_waits_for_the_identify_that_names_its_anonymous_id
     line = CallLine()
     line.route({"type": "track", "anonymousId": "a1", "event": "Order Completed", "timestamp": at(NOW)})
     assert parts(line.route(identify(anonymousId="a1"))) == ["m2:identify", "m1:survey"]
+
+
+def test_triggers_of_two_who_turn_out_to_be_one_go_out_in_their_order() -> None:
+    line = CallLine()
+    by_device: dict[str, Any] = {"userId": None, "anonymousId": "a1"}
+    line.route(track(**by_device), track(), track(**by_device))
+    assert parts(line.route(identify(anonymousId="a1"))) == ["m4:identify", "m1:survey", "m2:survey", "m3:survey"]
+
+
+def test_who_is_identified_costs_as_much_however_many_others_wait() -> None:
+    def several(count: int) -> Callable[[], object]:
+        line = CallLine()
+        users = [f"u{number}" for number in range(count)]
+        line.route(*(track(user_id=one) for one in users))
+        return lambda: line.route(*(identify(one, f"{one}@example.org") for one in users))
+
+    assert growth(several) < 1.2
 
 
 def test_who_identifies_as_somebody_else_releases_nothing() -> None:

@@ -1,6 +1,7 @@
 """From the journal to the outbox, in order, run by run."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from npsbridge.engine.forwarding import CALLS_SEEN, CallRouter
 from npsbridge.engine.lead import LONGEST_WAIT, Lead
 from npsbridge.engine.router import BREATH, ENTRIES, FULL_DISK_PAUSE, RECORDS, Desk, Router, fills_run, recall_of, runs
 from npsbridge.errors import BadRecord
+from unit.counting import growth
 from unit.engine.doubles import NOW, MemoryStore, ScriptedDestination, seams_of
 
 ANSWERED = datetime.fromtimestamp(NOW / 1000, UTC) - timedelta(days=1)
@@ -208,6 +210,14 @@ def test_a_run_takes_no_more_records_than_it_should() -> None:
 def test_an_entry_that_is_too_large_for_a_run_is_one_by_itself() -> None:
     entries = [an_entry(1, count=1), an_entry(2, count=RECORDS * 3), an_entry(3, count=1)]
     assert [[entry.id for entry in run] for run in runs(entries)] == [[1], [2], [3]]
+
+
+def test_runs_of_single_records_cost_as_much_for_each_of_them_however_many_there_are() -> None:
+    def several(count: int) -> Callable[[], object]:
+        entries = [an_entry(number, count=1) for number in range(count)]
+        return lambda: list(runs(entries))
+
+    assert growth(several) < 1.2
 
 
 def test_nothing_is_no_run() -> None:
