@@ -3,17 +3,16 @@
 Responses are told as they are remembered: of their earlier revisions only the bodies in the outbox are left.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from enum import StrEnum
 
 import msgspec
 
 from npsbridge.core.forward import IDENTIFY, SURVEY
-from npsbridge.core.identity import person_keys, resolve
-from npsbridge.core.keys import normalised_email
-from npsbridge.core.model import Emission, Identity, PlannedDelivery, Record, Response
+from npsbridge.core.identity import person_keys
+from npsbridge.core.model import Emission, PlannedDelivery, Record, Response
 from npsbridge.core.records import Recall, RememberedResponse, Routing, Sent, Shelved
-from npsbridge.core.route import Plan, Rules, shelf_item
+from npsbridge.core.route import Plan, Rules, identity_of, shelf_item
 from npsbridge.core.times import milliseconds
 from npsbridge.core.translate import kinds
 
@@ -66,12 +65,6 @@ def is_newest(response: Response, recall: Recall, rules: Rules) -> bool:
     answered_at = milliseconds(response.created_at)
     keys = person_keys(response, identity_of(response, recall.identities, rules))
     return all(recall.newest.get(key, answered_at) <= answered_at for key in keys)
-
-
-def identity_of(response: Response, identities: Mapping[str, Identity], rules: Rules) -> Identity:
-    """Under which identity a response is reported today."""
-    known = identities.get(normalised_email(response.person.email) or "")
-    return resolve(response, known, allow_email_user_id=rules.allow_email_user_id)
 
 
 def tell(remembered: RememberedResponse, recall: Recall, *, rules: Rules, plan: Plan) -> Untold:

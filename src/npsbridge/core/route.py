@@ -4,7 +4,7 @@
 later records of the run see what earlier ones decided.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -87,12 +87,13 @@ def user_ids(responses: Iterable[Response]) -> set[str]:
     return {response.person.user_id for response in responses if response.person.user_id}
 
 
-def people(responses: Iterable[Response], identities: dict[str, Identity], rules: Rules) -> set[str]:
+def people(responses: Iterable[Response], identities: Mapping[str, Identity], rules: Rules) -> set[str]:
     """The keys under which the newest answers of these people are remembered."""
-    return {key for response in responses for key in person_keys(response, _identity(response, identities, rules))}
+    return {key for response in responses for key in person_keys(response, identity_of(response, identities, rules))}
 
 
-def _identity(response: Response, identities: dict[str, Identity], rules: Rules) -> Identity:
+def identity_of(response: Response, identities: Mapping[str, Identity], rules: Rules) -> Identity:
+    """Under which identity a response is reported, by what is known of its email."""
     known = identities.get(normalised_email(response.person.email) or "")
     return resolve(response, known, allow_email_user_id=rules.allow_email_user_id)
 
@@ -210,7 +211,7 @@ class _Desk:
         return min(milliseconds(response.created_at), self._now) + self._rules.settle_ms
 
     def _emit(self, response: Response, *, revision: int, previous: RememberedResponse | None) -> None:
-        identity = _identity(response, self._identities, self._rules)
+        identity = identity_of(response, self._identities, self._rules)
         keys = person_keys(response, identity)
         answered_at = milliseconds(response.created_at)
         is_newest = all(self._newest.get(key, answered_at) <= answered_at for key in keys)
