@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
+from loguru import logger
 from prometheus_client import Counter
 
 from npsbridge.core.envelope import INGEST, CallSource
@@ -14,7 +15,7 @@ from npsbridge.core.reading import digest, joined, split
 from npsbridge.core.records import Arrival, JournalEntry, Origin
 from npsbridge.engine.lead import Lead
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import BadRecord
+from npsbridge.errors import BadRecord, StoreFull, StoreUnavailable
 
 REMEMBERED = 20_000
 """Records recognised without asking the store; more than the overlap of a round ever shows."""
@@ -41,6 +42,8 @@ class Intake:
         """By connection: the last webhook of it, and the fence, that the memory goes with."""
         self._own: OrderedDict[str, None] = OrderedDict()
         """Fingerprints of webhooks that were journaled here, until they are met among those of all replicas."""
+        self._is_shut = False
+        """Whether nothing can be stored, and the log has been told."""
 
     async def page(self, connection: str, page: Page) -> int:
         """Journal what is new on a page together with its checkpoint; returns how many records were new.
@@ -97,7 +100,7 @@ class Intake:
         now = self._seams.clock.now_ms()
         origin = Origin.SDK if source is CallSource.SDK else Origin.WEBHOOK
         arrival = Arrival(connection=INGEST, origin=origin, body=body, count=count, received_at=now)
-        await self._seams.store.append([arrival])
+        await self._store([arrival])
         self._count_calls(source, count)
         self._bell.ring()
 
@@ -118,10 +121,24 @@ class Intake:
             received_at=self._seams.clock.now_ms(),
         )
         place = None if checkpoint is None else (connection, checkpoint)
-        await self._seams.store.append([arrival] if records else [], checkpoint=place)
+        await self._store([arrival] if records else [], place)
         if records:
             self._seams.metrics.ingest_events.labels(origin.value, "stored").inc(len(records))
             self._bell.hand_over(len(records))
+
+    async def _store(self, arrivals: Sequence[Arrival], checkpoint: tuple[str, bytes] | None = None) -> None:
+        """Into the journal; of an outage of the store the log has two lines, however many come meanwhile."""
+        try:
+            await self._seams.store.append(arrivals, checkpoint=checkpoint)
+        except StoreUnavailable as error:
+            if not self._is_shut:
+                level = "ERROR" if isinstance(error, StoreFull) else "WARNING"  # a database comes back by itself
+                logger.bind(reason=str(error)).log(level, "What arrives cannot be stored; callers have to come again")
+            self._is_shut = True
+            raise
+        if self._is_shut:
+            logger.info("What arrives is stored again")
+            self._is_shut = False
 
     async def _trust_memory(self, connection: str) -> None:
         """Learn what other replicas took by webhook; forget all once one may have polled: the fence is another."""

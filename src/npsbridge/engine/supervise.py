@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from math import inf
 
 import anyio
 from loguru import logger
@@ -25,12 +26,14 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]], *, clock: Clo
         Exception: the task's own error, when it keeps failing.
     """
     failures: deque[float] = deque()
+    unavailable_at = -inf
     while True:
         try:
             await run()
-        except StoreUnavailable:
-            logger.bind(task=name).warning("A task found no room in the store and is started again")
-            pause = FULL_STORE_PAUSE
+        except StoreUnavailable as error:
+            level = "WARNING" if clock.monotonic() - unavailable_at > WINDOW else "DEBUG"  # one line for one outage
+            logger.bind(task=name, reason=str(error)).log(level, "A task waits until the store can be used again")
+            unavailable_at, pause = clock.monotonic(), FULL_STORE_PAUSE
         except StoreError:
             raise
         except Exception:

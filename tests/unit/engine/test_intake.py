@@ -6,6 +6,8 @@ import orjson
 import pytest
 
 from contract.store.examples import response
+from end_to_end.harness import log_kept
+from npsbridge.core.envelope import CallSource
 from npsbridge.core.leases import Lease, under
 from npsbridge.core.model import Response
 from npsbridge.core.ports import Page
@@ -84,6 +86,27 @@ async def test_f6_what_found_no_room_is_new_the_next_time() -> None:
         await intake.page("shop", page(b"{}"))
     store.full = set()
     assert await intake.page("shop", page(b"{}")) == 1
+
+
+async def test_f6_an_outage_of_the_store_is_two_lines_however_many_call_meanwhile() -> None:
+    store = MemoryStore()
+    intake = Intake(seams_of(store), Lead(1_000))
+    with log_kept("INFO") as told:
+        await intake.calls(b"{}", 1, CallSource.SDK)
+        store.full = {"append"}
+        for _ in range(3):
+            with pytest.raises(StoreFull):
+                await intake.calls(b"{}", 1, CallSource.SDK)
+            with pytest.raises(StoreFull):
+                await intake.webhook("shop", [b"{}"])
+        store.full = set()
+        for _ in range(2):
+            await intake.calls(b"{}", 1, CallSource.SDK)
+    assert [(line.level, line.message) for line in told] == [
+        ("ERROR", "What arrives cannot be stored; callers have to come again"),
+        ("INFO", "What arrives is stored again"),
+    ]
+    assert told[0].extra["reason"]
 
 
 async def test_what_is_remembered_has_a_limit() -> None:

@@ -81,3 +81,10 @@ async def test_a_cancelled_task_stays_cancelled() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_f6_f12_however_long_the_store_is_away_a_task_says_so_once_and_why() -> None:
+    task = Task(*(StoreFull("free some room") for _ in range(200)), lasts=1)
+    with log_kept("WARNING") as told:
+        await supervised(task)
+    assert [(line.level, line.extra["reason"]) for line in told] == [("WARNING", "free some room")]
