@@ -47,6 +47,17 @@ async def test_every_page_fits_is_light_and_has_no_serious_barrier(
     assert {name: barriers for name, barriers in found.items() if barriers} == {}
 
 
+async def test_no_value_on_a_card_sticks_out_however_long_ago_it_was(chromium: Any, house: House) -> None:
+    async with tab(chromium, house) as page:
+        await page.goto("/")
+        by = await page.evaluate("""() => [...document.querySelectorAll(".card .rows > dd")].map(value => {
+            value.previousElementSibling.textContent = "Requests this minute"
+            value.innerHTML = "<time>59\u00a0min ago</time>"
+            return value
+        }).map(value => value.scrollWidth - value.clientWidth)""")
+    assert set(by) == {0}
+
+
 async def barriers_of(page: Any, screenshots: Path | None, name: str) -> list[str]:
     """What keeps somebody from using a page; it has to be light and to fit, too."""
     from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - comes with playwright
