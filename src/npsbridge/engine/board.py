@@ -182,7 +182,9 @@ class Board:
         try:
             await self._store.note_health(health)
         except StoreUnavailable:
-            logger.bind(connection=line.connection).warning("The state of a connection was not noted: no room")
+            logger.bind(connection=line.connection).warning(
+                "The state of a connection was not noted: the store takes nothing at this moment"
+            )
 
 
 class Teller:

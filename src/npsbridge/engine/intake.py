@@ -15,7 +15,7 @@ from npsbridge.core.reading import digest, joined, split
 from npsbridge.core.records import Arrival, JournalEntry, Origin
 from npsbridge.engine.lead import Lead
 from npsbridge.engine.seams import Seams
-from npsbridge.errors import BadRecord, StoreFull, StoreUnavailable
+from npsbridge.errors import BadRecord, StoreFull
 
 REMEMBERED = 20_000
 """Records recognised without asking the store; more than the overlap of a round ever shows."""
@@ -43,7 +43,7 @@ class Intake:
         self._own: OrderedDict[str, None] = OrderedDict()
         """Fingerprints of webhooks that were journaled here, until they are met among those of all replicas."""
         self._is_shut = False
-        """Whether nothing can be stored, and the log has been told."""
+        """Whether there is no room, and the log has been told."""
 
     async def page(self, connection: str, page: Page) -> int:
         """Journal what is new on a page together with its checkpoint; returns how many records were new.
@@ -127,13 +127,12 @@ class Intake:
             self._bell.hand_over(len(records))
 
     async def _store(self, arrivals: Sequence[Arrival], checkpoint: tuple[str, bytes] | None = None) -> None:
-        """Into the journal; of an outage of the store the log has two lines, however many come meanwhile."""
+        """Into the journal; of a full store the log has two lines, however many come meanwhile."""
         try:
             await self._seams.store.append(arrivals, checkpoint=checkpoint)
-        except StoreUnavailable as error:
+        except StoreFull as error:  # of a database that is away the fleet tells
             if not self._is_shut:
-                level = "ERROR" if isinstance(error, StoreFull) else "WARNING"  # a database comes back by itself
-                logger.bind(reason=str(error)).log(level, "What arrives cannot be stored; callers have to come again")
+                logger.bind(reason=str(error)).error("What arrives cannot be stored; callers have to come again")
             self._is_shut = True
             raise
         if self._is_shut:

@@ -88,7 +88,7 @@ async def test_f6_what_found_no_room_is_new_the_next_time() -> None:
     assert await intake.page("shop", page(b"{}")) == 1
 
 
-async def test_f6_an_outage_of_the_store_is_two_lines_however_many_call_meanwhile() -> None:
+async def test_f6_a_full_store_is_two_lines_however_many_call_meanwhile() -> None:
     store = MemoryStore()
     intake = Intake(seams_of(store), Lead(1_000))
     with log_kept("INFO") as told:
