@@ -13,6 +13,7 @@ import msgspec
 from npsbridge.core import reading
 from npsbridge.errors import BadRecord
 from npsbridge.net.keyset import Row
+from npsbridge.platforms.checkpoint import Checkpoint
 
 Field = Literal["created", "updated"]
 """The two times of a response: `created_at`, when it was answered, and `updated_at`, when it was last changed."""
@@ -75,15 +76,16 @@ class Floor(msgspec.Struct, omit_defaults=True):
 
     def keep(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that are wanted; among them all unreadable ones."""
-        return [row for row in rows if not (isinstance(row, DatedRow) and self._is_below(row))]
+        there = frozenset(self.ids)
+        return [row for row in rows if not (isinstance(row, DatedRow) and self._is_below(row, there))]
 
-    def _is_below(self, row: DatedRow) -> bool:
+    def _is_below(self, row: DatedRow, there: frozenset[str]) -> bool:
         is_old = self.created is None or row.created < self.created
-        was_there = row.changed < self.changed or (row.changed == self.changed and row.id in self.ids)
+        was_there = row.changed < self.changed or (row.changed == self.changed and row.id in there)
         return is_old and was_there
 
 
-class Place(msgspec.Struct, omit_defaults=True):
+class Place(Checkpoint):
     """The checkpoint. How far we have read is told in the server's own times, never in ours."""
 
     backfill: int | None = None
@@ -101,15 +103,6 @@ class Place(msgspec.Struct, omit_defaults=True):
     """When the last hourly look back was, by our clock."""
     rescanned: int = 0
     """When the last daily one was."""
-
-    def encode(self) -> bytes:
-        """The checkpoint as it is stored."""
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def decode(cls, checkpoint: bytes) -> "Place":
-        """The place a stored checkpoint tells of."""
-        return msgspec.json.decode(checkpoint, type=cls)
 
     def wanted(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that do not lie below the floor."""

@@ -12,6 +12,7 @@ import msgspec
 from npsbridge.core import reading
 from npsbridge.core.model import Record
 from npsbridge.errors import BadRecord
+from npsbridge.platforms.checkpoint import Checkpoint
 from npsbridge.platforms.promoter.parse import Head, moments
 
 FIRST_DAY = date(2000, 1, 1)
@@ -86,7 +87,7 @@ class Floor(msgspec.Struct, omit_defaults=True):
         return is_old and (found.changed < self.changed or self.known.get(found.id) == found.changed)
 
 
-class Place(msgspec.Struct, omit_defaults=True):
+class Place(Checkpoint):
     """The checkpoint. How far we have read is told in the vendor's own times, never in ours."""
 
     version: int = 2
@@ -103,15 +104,6 @@ class Place(msgspec.Struct, omit_defaults=True):
     """When the last hourly look back was, by our clock."""
     rescanned: int = 0
     """When the last daily one was."""
-
-    def encode(self) -> bytes:
-        """The checkpoint as it is stored."""
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def decode(cls, checkpoint: bytes) -> "Place":
-        """The place a stored checkpoint tells of."""
-        return msgspec.json.decode(checkpoint, type=cls)
 
     def wanted(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that do not lie below the floor."""

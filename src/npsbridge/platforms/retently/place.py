@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from npsbridge.platforms.checkpoint import Checkpoint
 from npsbridge.platforms.retently.lists import Row, Sheet
 
 HOUR, DAY = 3600, 86_400
@@ -124,7 +125,8 @@ class Floor(msgspec.Struct, omit_defaults=True):
 
     def keep(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that are wanted; among them all unreadable ones."""
-        return [row for row in rows if row.at is None or (row.at >= self.at_ms and row.id not in self.ids)]
+        there = frozenset(self.ids)
+        return [row for row in rows if row.at is None or (row.at >= self.at_ms and row.id not in there)]
 
 
 class Reader(msgspec.Struct, omit_defaults=True):
@@ -229,7 +231,7 @@ class LookBack(Reader, omit_defaults=True):
 # --- the account ------------------------------------------------------------------------------------------------
 
 
-class Place(msgspec.Struct, omit_defaults=True):
+class Place(Checkpoint):
     """The checkpoint."""
 
     feedback: Track
@@ -237,12 +239,3 @@ class Place(msgspec.Struct, omit_defaults=True):
     outbox: Track | None = None
     """None while it was never read."""
     outbox_again: LookBack = msgspec.field(default_factory=LookBack)
-
-    def encode(self) -> bytes:
-        """The checkpoint as it is stored."""
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def decode(cls, checkpoint: bytes) -> "Place":
-        """The place a stored checkpoint tells of."""
-        return msgspec.json.decode(checkpoint, type=cls)

@@ -13,6 +13,7 @@ from npsbridge.core import reading
 from npsbridge.core.model import Record
 from npsbridge.core.times import milliseconds
 from npsbridge.errors import BadRecord
+from npsbridge.platforms.checkpoint import Checkpoint
 
 BEGINNING = 1_262_304_000_000
 """2010-01-01, before SatisMeter was there."""
@@ -93,13 +94,15 @@ class Floor(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def keep(self, rows: Sequence[Row]) -> list[Row]:
         """The rows that are wanted; among them all that have no place."""
-        return [row for row in rows if row.at is None or row.at > self.created or self._is_new(row)]
+        there = frozenset(self.ids)
+        return [
+            row
+            for row in rows
+            if row.at is None or row.at > self.created or (row.at == self.created and row.id not in there)
+        ]
 
-    def _is_new(self, row: Row) -> bool:
-        return row.at == self.created and row.id not in self.ids
 
-
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class Place(Checkpoint):
     """The checkpoint: all of it is true but for the `gap`, which is still to be read.
 
     Pages come newest first. If the newest time alone were kept after the first page, a crash would lose all below it.
@@ -119,15 +122,6 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     rescanned: int = 0
     """When the last daily one began."""
     gap: Span | None = None
-
-    def encode(self) -> bytes:
-        """The checkpoint as it is stored."""
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def decode(cls, checkpoint: bytes) -> "Place":
-        """The place a stored checkpoint tells of."""
-        return msgspec.json.decode(checkpoint, type=cls)
 
     def replace(self, **changes: Any) -> "Place":
         """The same place but for some fields."""
