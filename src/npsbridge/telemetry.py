@@ -96,6 +96,14 @@ def register_secrets(secrets: Iterable[str]) -> None:
     redact.add(secrets)
 
 
+# --- lines ------------------------------------------------------------------------------------------------------
+
+
+def of_several(reasons: Sequence[str]) -> dict[str, Any]:
+    """What a line binds that tells of several things at once: how many, and the first of their reasons."""
+    return {"count": len(reasons), "reason": "; ".join(list(dict.fromkeys(reasons))[:REASONS_TOLD])}
+
+
 # --- levels -----------------------------------------------------------------------------------------------------
 
 
@@ -111,11 +119,6 @@ def hears(level: str) -> bool:
 
 
 # --- starting ---------------------------------------------------------------------------------------------------
-
-
-def of_several(reasons: Sequence[str]) -> dict[str, Any]:
-    """What a line binds that tells of several things at once: how many, and the first of their reasons."""
-    return {"count": len(reasons), "reason": "; ".join(list(dict.fromkeys(reasons))[:REASONS_TOLD])}
 
 
 def start_logging(level: str, log_format: str, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:

@@ -26,6 +26,8 @@ from npsbridge.core.settle import singled_out
 from npsbridge.errors import StoreError, StoreUnavailable
 
 SetOut = Callable[[Sequence[Delivery]], Awaitable[Sequence[Delivery]]]
+TOGETHER: Final = 100
+"""Deliveries in a batch, at whose end all that were under way have to be done."""
 LONGEST_LEAD: Final = 2.0
 """Seconds that a request may take before others go past whoever it is of: one that hangs holds up nobody else."""
 BEHIND_ANOTHER = "waits behind an earlier delivery of the same person"
@@ -35,13 +37,7 @@ class Abreast:
     """Takes batches for a sender of single deliveries; a `Sender` itself."""
 
     def __init__(
-        self,
-        sender: Sender,
-        most: int,
-        *,
-        set_out: SetOut,
-        goes_on: Callable[[], bool] = lambda: True,
-        batch_limit: int = 100,
+        self, sender: Sender, most: int, *, set_out: SetOut, goes_on: Callable[[], bool] = lambda: True
     ) -> None:
         """Make one.
 
@@ -50,12 +46,11 @@ class Abreast:
             most: how many may be under way at once.
             set_out: puts the intent on disk of what must not be repeated, right before it leaves, and says what may.
             goes_on: whether more may leave; asked before each person.
-            batch_limit: how many are taken together: at the end of each batch all have to be done.
         """
         self._set_out = set_out
         self._goes_on = goes_on
         self.connection = sender.connection
-        self.batch_limit = batch_limit
+        self.batch_limit = TOGETHER
         self.rate_limit = sender.rate_limit
         self._most = most
         self._sender = sender

@@ -45,7 +45,7 @@ LONGEST_SLEEP = 3600.0
 PEOPLE_AT_ONCE = 8
 """Requests under way at once, to a survey platform that takes one person each; its limit holds all the same."""
 LOOK_AHEAD = 100
-"""Deliveries among which a newer identify makes an older one superfluous, and which may go together."""
+"""Deliveries among which a newer identify makes an older one superfluous, if no more go together."""
 LONGEST_BATCH = 5.0
 """Seconds after which nobody else leaves with a batch: what became of it is written down before more is under way."""
 MOST_AHEAD = 20
@@ -102,13 +102,7 @@ class Lane:
         self._sender: Sender = destination
         self._goes_abreast = doubts is not None and destination.batch_limit == 1
         if self._goes_abreast:
-            self._sender = Abreast(
-                destination,
-                PEOPLE_AT_ONCE,
-                set_out=self._set_out,
-                goes_on=self._goes_on_with_batch,
-                batch_limit=LOOK_AHEAD,
-            )
+            self._sender = Abreast(destination, PEOPLE_AT_ONCE, set_out=self._set_out, goes_on=self._goes_on_with_batch)
         self._frozen = frozen or {}
         self._name = destination.connection
         self._seams = seams
@@ -239,7 +233,7 @@ class Lane:
         """What is ready. Of what people are told to be like, only the newest is worth a request."""
         if self._doubts is None:
             return await self._store.claim(self._name, now=now, limit=self._pace.size)
-        ready = await self._store.claim(self._name, now=now, limit=LOOK_AHEAD)
+        ready = await self._store.claim(self._name, now=now, limit=max(self._pace.size, LOOK_AHEAD))
         if outdated := superseded(ready):
             reason = "a newer identify call says all of it"
             await self._store.settle([Settlement(id=id_, state=State.FILTERED, reason=reason) for id_ in outdated])

@@ -219,7 +219,7 @@ def check_name(text: str) -> str:
     """The name of an event; nothing that comes in is called by nothing.
 
     Raises:
-        ValueError: there is no letter in it.
+        ValueError: it is empty, or blank.
     """
     if not text.strip():
         raise ValueError("must not be an empty name")

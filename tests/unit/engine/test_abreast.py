@@ -20,7 +20,7 @@ from npsbridge.core.outcome import (
     Undone,
     Unknown,
 )
-from npsbridge.engine.abreast import BEHIND_ANOTHER, LONGEST_LEAD, Abreast
+from npsbridge.engine.abreast import BEHIND_ANOTHER, LONGEST_LEAD, TOGETHER, Abreast
 from unit.engine.doubles import a_delivery
 
 WAITS = RetryLater(reason=BEHIND_ANOTHER, blame=Blame.DELIVERY)
@@ -87,8 +87,8 @@ async def test_what_has_come_to_its_end_holds_nobody_up(end: Outcome) -> None:
 
 
 def test_it_stands_in_for_its_sender() -> None:
-    abreast = Abreast(Slow(), 8, set_out=all_may_leave, batch_limit=50)
-    assert (abreast.connection, abreast.batch_limit, abreast.rate_limit) == ("sink", 50, 0.0)
+    abreast = Abreast(Slow(), 8, set_out=all_may_leave)
+    assert (abreast.connection, abreast.batch_limit, abreast.rate_limit) == ("sink", TOGETHER, 0.0)
 
 
 async def test_i4_the_intent_is_noted_for_what_leaves_now_and_not_for_what_is_behind_it() -> None:
